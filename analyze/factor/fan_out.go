@@ -1,0 +1,36 @@
+package factor
+
+var fanOut = Rule{
+	ID:    "fan-out",
+	Title: "Change that fans out",
+	Explanation: "Every function in a payload is replaced at once and must be safe to replace. A few are read by a person; " +
+		"hundreds are not, and 2 MiB is the limit of a payload.",
+	Remedy:   "Find what carries the change into so many functions (a macro, an inline function, a structure) and make the fixed version under a new name for the few places that need it.",
+	Severity: Blocker,
+	Class:    Hard,
+	Check: func(in *Input) []Finding {
+		const (
+			several = 30
+			many    = 100
+		)
+		if in.Reach == nil {
+			return nil
+		}
+		n := 0
+		objects := make(map[string]bool)
+		for _, f := range in.Reach.Functions {
+			if f.Change == "edited" || f.Change == "affected" {
+				n++
+				objects[f.Object] = true
+			}
+		}
+		if n < several {
+			return nil
+		}
+		f := Finding{Message: count(n, "function") + " of " + count(len(objects), "object") + " are predicted to change"}
+		if n < many {
+			f.Severity = Review
+		}
+		return []Finding{f}
+	},
+}
