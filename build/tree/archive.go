@@ -1,0 +1,339 @@
+package tree
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"compress/bzip2"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
+)
+
+// errLimit is the error, wrapped, of an archive that is larger than Limits.
+var errLimit = errors.New("over the limit")
+
+// hypervisor reads a tarball of Xen and gives what lies under xen/. The one top
+// folder that most tarballs have is taken off.
+func (o *opener) hypervisor(t *Tree, r io.Reader) (files, error) {
+	keep := o.keeper(func(name string) bool {
+		first, rest, _ := strings.Cut(name, "/")
+		second, _, _ := strings.Cut(rest, "/")
+		return first == "xen" || second == "xen"
+	})
+	if err := keep.tar(r); err != nil {
+		return nil, err
+	}
+	root := ""
+	if len(keep.tops) == 1 && keep.has(keep.tops[0]+"/xen/") {
+		root = keep.tops[0] + "/"
+	}
+	if !keep.has(root + "xen/") {
+		return nil, errors.New("no xen/ in it; expected the source of Xen")
+	}
+	files := keep.under(root, "xen/")
+	t.Warnings = append(t.Warnings, keep.follow(files, root)...)
+	return files, nil
+}
+
+// A keeper collects the files of a source within the limits.
+type keeper struct {
+	o     *opener
+	want  func(name string) bool // nil is all
+	files files
+	links map[string]string // symbolic links, and where they point
+	tops  []string          // first folders of all names, kept or not, sorted
+	kept  int64
+}
+
+func (o *opener) keeper(want func(string) bool) *keeper {
+	return &keeper{o: o, want: want, files: files{}, links: map[string]string{}}
+}
+
+// file keeps one file.
+func (k *keeper) file(name string, r io.Reader) error {
+	var b bytes.Buffer
+	n, err := b.ReadFrom(io.LimitReader(r, k.o.limits.File+1))
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if n > k.o.limits.File {
+		return fmt.Errorf("%s: more than %d bytes: %w", name, k.o.limits.File, errLimit)
+	}
+	return k.add(name, b.Bytes())
+}
+
+func (k *keeper) add(name string, data []byte) error {
+	k.kept += int64(len(data))
+	if k.kept > k.o.limits.Kept {
+		return fmt.Errorf("%s: more than %d bytes to keep: %w", name, k.o.limits.Kept, errLimit)
+	}
+	k.files[name] = data
+	return nil
+}
+
+// tar keeps what is wanted of a tar archive, compressed or not.
+func (k *keeper) tar(r io.Reader) error {
+	plain, done, err := decompress(r)
+	if err != nil {
+		return err
+	}
+	defer done()
+	stream := &limited{r: plain, left: k.o.limits.Stream}
+	archive := tar.NewReader(stream)
+	for n := 0; ; n++ {
+		if err := k.o.ctx.Err(); err != nil {
+			return err
+		}
+		h, err := archive.Next()
+		if err == io.EOF {
+			// The rest of the stream holds the checksum of the compression.
+			if _, err := io.Copy(io.Discard, stream); err != nil {
+				return err
+			}
+			if stream.zeros < endOfArchive {
+				return errors.New("cut short: the archive has no end mark")
+			}
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", n+1, err)
+		}
+		if n >= k.o.limits.Entries {
+			return fmt.Errorf("more than %d entries: %w", k.o.limits.Entries, errLimit)
+		}
+		if err := k.entry(h, archive); err != nil {
+			return err
+		}
+	}
+}
+
+// entry looks at one entry of an archive.
+func (k *keeper) entry(h *tar.Header, r io.Reader) error {
+	name := path.Clean(strings.TrimSuffix(h.Name, "/"))
+	if h.Typeflag == tar.TypeXGlobalHeader {
+		return nil // git archive puts the commit there
+	}
+	if !local(name) {
+		return fmt.Errorf("entry %q leads out of the archive", h.Name)
+	}
+	if name == "." {
+		return nil
+	}
+	top, _, _ := strings.Cut(name, "/")
+	if i, found := slices.BinarySearch(k.tops, top); !found {
+		k.tops = slices.Insert(k.tops, i, top)
+	}
+	wanted := k.want == nil || k.want(name)
+	switch h.Typeflag {
+	case tar.TypeDir:
+		return nil
+	case tar.TypeReg, tar.TypeGNUSparse:
+		if !wanted {
+			return nil
+		}
+		delete(k.links, name) // a later entry of the same name replaces an earlier one
+		return k.file(name, r)
+	case tar.TypeSymlink:
+		if wanted {
+			delete(k.files, name)
+			k.links[name] = h.Linkname
+		}
+		return nil
+	case tar.TypeLink:
+		target := path.Clean(h.Linkname)
+		if !local(target) {
+			return fmt.Errorf("entry %q: its link %q leads out of the archive", h.Name, h.Linkname)
+		}
+		if !wanted {
+			return nil
+		}
+		data, ok := k.files[target]
+		if !ok {
+			return fmt.Errorf("entry %q: link to %q, which is not before it", h.Name, h.Linkname)
+		}
+		return k.add(name, data)
+	}
+	return fmt.Errorf("entry %q: type %q; expected files, folders and links", h.Name, h.Typeflag)
+}
+
+// local tells whether a clean name stays where it is.
+func local(name string) bool {
+	return !path.IsAbs(name) && name != ".." && !strings.HasPrefix(name, "../") && !strings.ContainsAny(name, "\x00\\")
+}
+
+func (k *keeper) has(prefix string) bool {
+	for name := range k.files {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// under gives the files below root+dir, without root in their names. A file
+// where others have a folder would be no tree; the file is left out.
+func (k *keeper) under(root, dir string) files {
+	sub := files{}
+	for name, data := range k.files {
+		if rest, ok := strings.CutPrefix(name, root); ok && strings.HasPrefix(rest, dir) {
+			sub[rest] = data
+		}
+	}
+	for name := range sub {
+		for parent := path.Dir(name); parent != "."; parent = path.Dir(parent) {
+			delete(sub, parent)
+		}
+	}
+	return sub
+}
+
+// follow gives symbolic links below root the content of the file that they lead
+// to, and says which lead to none.
+func (k *keeper) follow(files files, root string) (warnings []string) {
+	found := map[string][]byte{}
+	for link := range k.links {
+		name, ok := strings.CutPrefix(link, root)
+		if !ok || !strings.HasPrefix(name, "xen/") {
+			continue
+		}
+		target := link
+		const most = 8 // links to links
+		for range most {
+			next, isLink := k.links[target]
+			if !isLink {
+				break
+			}
+			target = path.Join(path.Dir(target), next)
+			if path.IsAbs(next) {
+				target = next
+			}
+		}
+		if data, ok := files[strings.TrimPrefix(target, root)]; ok && strings.HasPrefix(target, root) {
+			found[name] = data
+		} else {
+			warnings = append(warnings, fmt.Sprintf("%s: symbolic link to %s, which is no file under xen/: left out", name, k.links[link]))
+		}
+	}
+	for name, data := range found {
+		if _, isDir := files[name]; !isDir {
+			files[name] = data
+		}
+	}
+	slices.Sort(warnings)
+	return warnings
+}
+
+// decompress looks at the first bytes of an archive and gives what is inside. The
+// function returned lets go of the decompressor.
+func decompress(r io.Reader) (io.Reader, func(), error) {
+	b := bufio.NewReaderSize(r, 1<<18)
+	head, err := b.Peek(512)
+	if err != nil && err != io.EOF {
+		return nil, nil, err
+	}
+	nothing := func() {}
+	switch {
+	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
+		z, err := gzip.NewReader(b)
+		return z, nothing, err
+	case bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")):
+		if dict := xzDictionary(head); dict > maxDictionary {
+			return nil, nil, fmt.Errorf("xz dictionary of %d MiB: %w", dict>>20, errLimit)
+		}
+		z, err := xz.NewReader(b)
+		return z, nothing, err
+	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
+		z, err := zstd.NewReader(b, zstd.WithDecoderMaxWindow(maxDictionary), zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return nil, nil, err
+		}
+		return z, z.Close, nil
+	case bytes.HasPrefix(head, []byte("BZh")):
+		return bzip2.NewReader(b), nothing, nil
+	case len(head) == 512 && bytes.Equal(head[257:262], []byte("ustar")):
+		return b, nothing, nil
+	}
+	return nil, nil, errors.New("not a tar archive, nor one compressed with gzip, xz, zstd or bzip2")
+}
+
+// maxDictionary bounds the memory of a decompressor; xz -9 uses 64 MiB.
+const maxDictionary = 128 << 20
+
+// xzDictionary reads the size of the dictionary of the first block of an .xz file
+// (xz-file-format 1.2.1, 3.1 and 5.3.1) from its first bytes; 0 if it is not
+// there. Later blocks of an honest file have the same.
+func xzDictionary(head []byte) int64 {
+	const streamHeader = 12
+	if len(head) < streamHeader+2 {
+		return 0
+	}
+	flags, b := head[streamHeader+1], head[streamHeader+2:]
+	number := func() (n uint64) {
+		for shift := 0; len(b) > 0 && shift < 63; shift += 7 {
+			c := b[0]
+			b = b[1:]
+			n |= uint64(c&0x7f) << shift
+			if c < 0x80 {
+				break
+			}
+		}
+		return n
+	}
+	if flags&0x40 != 0 {
+		number() // compressed size
+	}
+	if flags&0x80 != 0 {
+		number() // uncompressed size
+	}
+	for range flags&3 + 1 {
+		const lzma2 = 0x21
+		id, size := number(), number()
+		if size > uint64(len(b)) {
+			return 0
+		}
+		if id == lzma2 && size == 1 {
+			bits := b[0] & 0x3f
+			if bits > 40 {
+				return 1 << 62
+			}
+			return int64(2|bits&1) << (bits/2 + 11)
+		}
+		b = b[size:]
+	}
+	return 0
+}
+
+// endOfArchive is how many zero bytes, at least, end a tar archive.
+const endOfArchive = 1024
+
+// limited reads at most left bytes; more of them are an error. It counts the
+// zeros that the bytes read so far end with.
+type limited struct {
+	r     io.Reader
+	left  int64
+	zeros int64
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	if int64(len(p)) > l.left+1 {
+		p = p[:l.left+1]
+	}
+	n, err := l.r.Read(p)
+	if l.left -= int64(n); l.left < 0 {
+		return 0, fmt.Errorf("more bytes when decompressed: %w", errLimit)
+	}
+	if rest := bytes.TrimRight(p[:n], "\x00"); len(rest) > 0 {
+		l.zeros = int64(n - len(rest))
+	} else {
+		l.zeros += int64(n)
+	}
+	return n, err
+}
