@@ -1,6 +1,11 @@
 package factor
 
-import "lpready/analyze/csource"
+import (
+	"slices"
+
+	"lpready/analyze/csource"
+	"lpready/analyze/reach"
+)
 
 var linkageChange = Rule{
 	ID:    "linkage-change",
@@ -20,7 +25,12 @@ var linkageChange = Rule{
 			if f.Old.Inline == csource.InlineAlways || f.New.Inline == csource.InlineAlways {
 				return
 			}
-			list = append(list, c.finding(f.Old.NameLine, f.Old.Name, "%s() %s", f.Old.Name, becomes(f.New.Static)))
+			found := c.finding(f.Old.NameLine, f.Old.Name, "%s() %s", f.Old.Name, becomes(f.New.Static))
+			if in.oneSided(c.Path, f.Old.Name) {
+				found.Severity = Info
+				found.Message += "; while it is static it is likely to be inlined everywhere, so no two symbols differ"
+			}
+			list = append(list, found)
 		})
 		in.vars(func(c *change, v csource.VarChange, owner string) {
 			if v.Old != nil && v.New != nil && v.Linkage && owner == "" && !v.Old.Extern && !v.New.Extern && v.Old.Static != v.New.Static &&
@@ -30,6 +40,14 @@ var linkageChange = Rule{
 		})
 		return list
 	},
+}
+
+// oneSided tells whether the prediction gives the function a symbol only before
+// or only after the change.
+func (in *Input) oneSided(path, name string) bool {
+	return in.Reach != nil && slices.ContainsFunc(in.Reach.Functions, func(f reach.Function) bool {
+		return f.File == path && f.Name == name && (f.Change == "new" || f.Change == "removed")
+	})
 }
 
 func becomes(static bool) string {

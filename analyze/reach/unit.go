@@ -312,9 +312,13 @@ func (d *unitDiff) add(u csource.Unit, old, new *side, name string, f Function) 
 func (d *unitDiff) vanished(u csource.Unit, old, new *side) {
 	for _, name := range old.order {
 		fn := old.funcs[name]
-		if isHeader(fn.File) || new.funcs[name] != nil || !old.symbol(name) || u.Init || strings.HasPrefix(fn.Section, ".init") {
+		if isHeader(fn.File) || new.symbol(name) || !old.symbol(name) || u.Init || strings.HasPrefix(fn.Section, ".init") {
 			continue
 		}
-		d.functions = append(d.functions, Function{Name: name, File: fn.File, Object: u.Object, Change: "removed", Why: "its definition is gone"})
+		why := "its definition is gone"
+		if new.funcs[name] != nil {
+			why = "it is likely to be inlined everywhere now"
+		}
+		d.functions = append(d.functions, Function{Name: name, File: fn.File, Object: u.Object, Change: "removed", Why: why})
 	}
 }
