@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"lpready/cmd/lpready/internal/render"
+)
+
+func newRender(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "render SAVED.json",
+		Short: "Write a saved run again in another format",
+		Long: `Read a report that was saved with --format json and write it in another format.
+The result is the same, byte for byte, as if the run had been made in that
+format. "-" reads standard input. The exit code is that of the run.`,
+		Example: `  lpready triage --sample --format json -o batch.json
+  lpready render batch.json --format markdown -o batch.md`,
+		Args: cobra.ExactArgs(1),
+	}
+	out := addOutput(a, cmd)
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		var in io.Reader = a.Stdin
+		if args[0] != "-" {
+			f, err := os.Open(args[0])
+			if err != nil {
+				return input(err)
+			}
+			defer f.Close()
+			in = f
+		}
+		r, err := render.Load(args[0], in)
+		if err != nil {
+			return input(err)
+		}
+		return out.report(r)
+	}
+	return cmd
+}
