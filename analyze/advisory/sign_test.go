@@ -96,10 +96,13 @@ func TestWeakHash(t *testing.T) {
 
 // TestFlippedOwn flips every character of a signed text, in several ways: once
 // with the CRC that GnuPG writes, once without it as RFC 9580 has it. Without,
-// a flip of the unsigned key number makes the key unknown, but never good.
+// nothing guards the unhashed part of the signature packet (section 5.2.3.2):
+// a flip there leaves the text's signature good or its key unknown.
 func TestFlippedOwn(t *testing.T) {
 	text := strings.TrimRight(sign(t, "- Xen\n\nXen Security Advisory XSA-1\nIMPACT\n======\n", 0, nil), "\n")
-	flipAll(t, text, keyring(), 1, SignatureBad, SignatureUnknownKey)
+	armor := strings.Index(text, beginSignature)
+	flipRange(t, text, 0, armor, keyring(), 1, SignatureBad)
+	flipRange(t, text, armor, len(text), keyring(), 1, SignatureBad, SignatureUnknownKey, SignatureGood)
 
 	s, err := openSigned([]byte(text))
 	if err != nil {
@@ -111,11 +114,16 @@ func TestFlippedOwn(t *testing.T) {
 
 func flipAll(t *testing.T, text string, keys openpgp.EntityList, step int, want ...string) {
 	t.Helper()
+	flipRange(t, text, 0, len(text), keys, step, want...)
+}
+
+func flipRange(t *testing.T, text string, from, to int, keys openpgp.EntityList, step int, want ...string) {
+	t.Helper()
 	if got, note := status(text, keys); got != SignatureGood {
 		t.Fatalf("unflipped: %s (%s)", got, note)
 	}
 	data := []byte(text)
-	for i := 0; i < len(data); i += step {
+	for i := from; i < to; i += step {
 		for _, mask := range []byte{0x01, 0x20, 0x7f} {
 			was := data[i]
 			data[i] ^= mask

@@ -46,6 +46,7 @@ type parsedKey struct {
 const (
 	maxIncludeDepth = 200
 	maxUnitTokens   = 20_000_000
+	includeCost     = 2_000 // tokens that an #include counts for: files that include each other grow without end
 )
 
 // New prepares for the units of one base. Arch is a folder below
@@ -275,6 +276,7 @@ func (r *unitRun) include(name string, text bool) {
 		return
 	}
 	r.seen[name] = true
+	r.macros.budget -= includeCost
 	r.depth++
 	r.read(f, text)
 	r.depth--

@@ -43,6 +43,9 @@ func ParseConfig(name string, r io.Reader) (Config, error) {
 	for lines.Scan() {
 		n++
 		option, value, err := configLine(strings.TrimRight(lines.Text(), " \t\r"))
+		if strings.Contains(value, "\r") {
+			err = errors.New("expected no carriage return within a value")
+		}
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("%s:%d: %w", name, n, err)
