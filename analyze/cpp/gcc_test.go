@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"lpready/analyze/csource"
+	"lpready/analyze/internal/truth"
 )
 
 // A command is how make compiled one unit, from its .cmd file.
@@ -72,23 +73,12 @@ func parseCommand(line string) (command, bool) {
 // gcc -E makes of it. __LINE__ is pinned on both sides, since gcc's output does
 // not tell which numbers came from it.
 func TestAgainstGCC(t *testing.T) {
-	built := os.Getenv("LPREADY_XEN_BUILT")
-	if built == "" {
-		t.Skip("LPREADY_XEN_BUILT names no built Xen tree")
-	}
+	built := truth.Env(t, "LPREADY_XEN_BUILT", "built Xen tree")
 	index, err := csource.Open(context.Background(), os.DirFS(built), csource.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := os.Open(filepath.Join(built, "xen/.config"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer config.Close()
-	cfg, err := csource.ParseConfig(config.Name(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := truth.Config(t, filepath.Join(built, "xen/.config"))
 	p := New(index, "x86", cfg)
 	p.predef["__LINE__"] = parseMacro("__LINE__ 0", 0)
 

@@ -127,6 +127,26 @@ func (f *fixture) input(t *testing.T, name string) *Input {
 	return cell(before, files, []patch.Patch{p}, f.config, f.compiled(before.With(files)))
 }
 
+// cell builds the input for changed files on an index.
+func cell(before *csource.Index, files map[string][]byte, patches []patch.Patch, cfg csource.Config, units []csource.Unit) *Input {
+	after := before.With(files)
+	in := &Input{Patches: patches, Before: before, After: after, Config: cfg, Arch: csource.Arch(cfg), Units: units, Xen: "4.17",
+		Boot: csource.Lifetimes(after, units)}
+	names := make([]string, 0, len(files))
+	for name := range files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		x, y := before.File(name), after.File(name)
+		if x == nil && y == nil {
+			continue
+		}
+		in.Deltas = append(in.Deltas, csource.Diff(x, y, before.Source(name), after.Source(name)))
+	}
+	return in
+}
+
 // compiled makes a unit of every source that the fixture does not switch off.
 func (f *fixture) compiled(ix *csource.Index) []csource.Unit {
 	units := []csource.Unit{}

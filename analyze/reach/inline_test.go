@@ -10,18 +10,16 @@ import (
 
 	"lpready/analyze/cpp"
 	"lpready/analyze/csource"
+	"lpready/analyze/internal/truth"
 )
 
 // TestInlining holds the prediction of which static functions keep a symbol
 // against the symbols of a tree built by GCC at -O2, which is where the
 // thresholds of unit.go come from.
 func TestInlining(t *testing.T) {
-	built := os.Getenv("LPREADY_XEN_BUILT")
-	if built == "" {
-		t.Skip("LPREADY_XEN_BUILT names no built Xen tree")
-	}
+	built := truth.Env(t, "LPREADY_XEN_BUILT", "built Xen tree")
 	tree := os.DirFS(built)
-	cfg := loadConfig(t, filepath.Join(built, "xen/.config"))
+	cfg := truth.Config(t, filepath.Join(built, "xen/.config"))
 	units, err := csource.Units(tree, "x86", cfg)
 	if err != nil {
 		t.Fatal(err)

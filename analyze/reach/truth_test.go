@@ -1,71 +1,43 @@
 package reach
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
-	"encoding/json"
-	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"sort"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"lpready/analyze/cpp"
 	"lpready/analyze/csource"
+	"lpready/analyze/internal/truth"
 	"lpready/analyze/patch"
 )
 
-// A verdict is what the real differ said of one XSA (../shared/truth).
+// A verdict is an outcome with the names of its functions as the source has them.
 type verdict struct {
-	XSA       int      `json:"xsa"`
-	Verdict   string   `json:"verdict"`
-	Base      string   `json:"base"`
-	Changed   []string `json:"changed_functions"`
-	New       []string `json:"new_functions"`
-	Errors    []string `json:"errors"`
-	Commits   []struct{ Commit string }
-	Layouts   []struct{ Kind string } `json:"layout_changes"`
-	Functions map[string]bool         `json:"-"`
+	truth.Outcome
+	functions map[string]bool
 }
 
 // The clones that GCC makes of a function keep its name before a dot.
 var clone = regexp.MustCompile(`(\.(isra|constprop|part|cold|lto_priv)(\.\d+)?)+$`)
 
-func loadTruth(t *testing.T, path string) verdict {
+func loadVerdict(t *testing.T, path string) verdict {
 	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var v verdict
-	if err := json.Unmarshal(data, &v); err != nil {
-		t.Fatal(err)
-	}
-	v.Functions = map[string]bool{}
+	v := verdict{truth.Load(t, path), map[string]bool{}}
 	for _, name := range append(v.Changed, v.New...) {
-		v.Functions[clone.ReplaceAllString(name, "")] = true
+		v.functions[clone.ReplaceAllString(name, "")] = true
 	}
 	return v
 }
 
-func (v verdict) layout() bool {
-	for _, l := range v.Layouts {
-		if l.Kind == "changed" {
-			return true
-		}
-	}
-	return false
-}
-
 // refused tells whether the differ gave up on object before it listed functions.
 func (v verdict) refused(object string) bool {
-	for name := range v.Functions {
+	for name := range v.functions {
 		if strings.HasPrefix(name, object+":") {
 			return false
 		}
@@ -111,14 +83,14 @@ func judge(t *testing.T, v verdict, c Change, r *Result) score {
 		}
 		name := f.Object + ":" + f.Name
 		predicted[name] = true
-		if v.Functions[name] {
+		if v.functions[name] {
 			s.right++
 			continue
 		}
 		s.wrong++
 		t.Logf("XSA-%d: predicted, the differ saw no change: %s (%s: %s)", v.XSA, name, f.Change, f.Why)
 	}
-	for _, name := range sortedNames(v.Functions) {
+	for _, name := range sortedNames(v.functions) {
 		if predicted[name] {
 			continue
 		}
@@ -171,29 +143,6 @@ func sortedNames(set map[string]bool) []string {
 	return names
 }
 
-func shared(t *testing.T, elements ...string) string {
-	t.Helper()
-	path := filepath.Join(append([]string{"..", "..", "..", "shared"}, elements...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("no reference data: %v", err)
-	}
-	return path
-}
-
-func loadConfig(t testing.TB, path string) csource.Config {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	cfg, err := csource.ParseConfig(path, f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cfg
-}
-
 // predict runs the whole prediction for a tree and the files that change in it.
 func predict(t *testing.T, before *csource.Index, tree fs.FS, cfg csource.Config, changed map[string][]byte) (Change, *Result) {
 	t.Helper()
@@ -223,11 +172,8 @@ func sortedKeys(m map[string][]byte) []string {
 
 // TestCorpus measures the prediction on the series of ../shared/corpus.
 func TestCorpus(t *testing.T) {
-	root := os.Getenv("LPREADY_XEN_TREE")
-	if root == "" {
-		t.Skip("LPREADY_XEN_TREE names no Xen source tree")
-	}
-	corpus, cfg := shared(t, "corpus"), loadConfig(t, shared(t, "truth", "xen.config"))
+	root := truth.Env(t, "LPREADY_XEN_TREE", "Xen source tree")
+	corpus, cfg := truth.Shared(t, "corpus"), truth.Config(t, truth.Shared(t, "truth", "xen.config"))
 	series, err := os.ReadFile(filepath.Join(corpus, "series"))
 	if err != nil {
 		t.Fatal(err)
@@ -254,10 +200,10 @@ func TestCorpus(t *testing.T) {
 			index = index.With(changed)
 			continue
 		}
-		v := loadTruth(t, shared(t, "truth", key+".json"))
+		v := loadVerdict(t, truth.Shared(t, "truth", key+".json"))
 		c, r := predict(t, index, tree, cfg, changed)
 		index = c.After
-		if v.layout() || v.Verdict == "not-hypervisor" {
+		if v.Layout() || v.Verdict == "not-hypervisor" {
 			continue
 		}
 		total.add(judge(t, v, c, r))
@@ -312,22 +258,19 @@ func applyAll(t *testing.T, work *patch.Tree, corpus string, series []byte, name
 
 // TestOlder does the same on the upstream commits of ../shared/truth/older.
 func TestOlder(t *testing.T) {
-	repo := os.Getenv("LPREADY_XEN_GIT")
-	if repo == "" {
-		t.Skip("LPREADY_XEN_GIT names no xen-project/xen repository")
-	}
-	files, err := filepath.Glob(filepath.Join(shared(t, "truth", "older"), "*.json"))
+	repo := truth.Env(t, "LPREADY_XEN_GIT", "xen-project/xen repository")
+	files, err := filepath.Glob(filepath.Join(truth.Shared(t, "truth", "older"), "*.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := loadConfig(t, shared(t, "truth", "older", "xen.config"))
+	cfg := truth.Config(t, truth.Shared(t, "truth", "older", "xen.config"))
 	var total score
 	for _, file := range files {
-		v := loadTruth(t, file)
-		if v.layout() || v.Verdict == "not-hypervisor" {
+		v := loadVerdict(t, file)
+		if v.Layout() || v.Verdict == "not-hypervisor" {
 			continue
 		}
-		tree, changed := checkout(t, repo, v)
+		tree, changed := truth.Tree(t, repo, v.Base, "xen"), truth.Changes(t, repo, v.Outcome)
 		index, err := csource.Open(context.Background(), tree, csource.Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -336,44 +279,4 @@ func TestOlder(t *testing.T) {
 		total.add(judge(t, v, c, r))
 	}
 	finish(t, total)
-}
-
-func git(t *testing.T, repo string, args ...string) []byte {
-	t.Helper()
-	out, err := exec.Command("git", append([]string{"-C", repo}, args...)...).Output()
-	if err != nil {
-		t.Fatalf("git %v: %v", args, err)
-	}
-	return out
-}
-
-func checkout(t *testing.T, repo string, v verdict) (fs.FS, map[string][]byte) {
-	t.Helper()
-	tree := fstest.MapFS{}
-	r := tar.NewReader(bytes.NewReader(git(t, repo, "archive", v.Base, "xen")))
-	for {
-		h, err := r.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.Typeflag == tar.TypeReg {
-			tree[h.Name] = &fstest.MapFile{Data: data}
-		}
-	}
-	last := v.Commits[len(v.Commits)-1].Commit
-	changed := map[string][]byte{}
-	for _, name := range strings.Fields(string(git(t, repo, "diff", "--name-only", "--diff-filter=AM", "--no-renames", v.Base, last, "--", "xen"))) {
-		changed[name] = git(t, repo, "show", last+":"+name)
-	}
-	for _, name := range strings.Fields(string(git(t, repo, "diff", "--name-only", "--diff-filter=D", "--no-renames", v.Base, last, "--", "xen"))) {
-		changed[name] = nil
-	}
-	return tree, changed
 }

@@ -36,6 +36,9 @@ var mayImport = map[string][]string{
 	"testdata":         {},
 }
 
+// testsOnly is a package that nothing but tests imports.
+const testsOnly = "analyze/internal/truth"
+
 // A source is one Go file of the project.
 type source struct {
 	name string // slash path from the root
@@ -72,7 +75,8 @@ func sources(t *testing.T) []source {
 			return err
 		}
 		rel = filepath.ToSlash(rel)
-		list = append(list, source{rel, path.Dir(rel), strings.HasSuffix(rel, "_test.go"), text, file})
+		test := strings.HasSuffix(rel, "_test.go") || path.Dir(rel) == testsOnly
+		list = append(list, source{rel, path.Dir(rel), test, text, file})
 		return nil
 	})
 	if err != nil {
@@ -106,6 +110,9 @@ func TestImports(t *testing.T) {
 			}
 			if ours, ok := strings.CutPrefix(p, "lpready/"); ok && s.test && inside("analyze") && (strings.HasPrefix(ours, "build") || strings.HasPrefix(ours, "cmd")) {
 				t.Errorf("%s imports %s: a test of analyze needs neither build nor cmd", s.name, p)
+			}
+			if p == "lpready/"+testsOnly && !s.test {
+				t.Errorf("%s imports %s, which is for tests", s.name, p)
 			}
 			if p == "os/exec" && !s.test && !inside("build") && !inside("cmd") {
 				t.Errorf("%s imports os/exec: only build and cmd start processes", s.name)

@@ -1,0 +1,151 @@
+// Package truth lets tests read what the real tools said of real advisories
+// (../shared/truth beside the checkout, described by its README) and the
+// upstream trees that they were said of. What is not there skips the test with
+// a line that says what is missing.
+package truth
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"lpready/analyze/csource"
+)
+
+// An Outcome is what livepatch-build-tools' differ said of one XSA, and a
+// reading of it.
+type Outcome struct {
+	XSA       int      `json:"xsa"`
+	Verdict   string   `json:"verdict"`
+	Effective string   `json:"effective"`
+	Hazards   []string `json:"hazards"`
+	Base      string   `json:"base"`              // upstream commit before the fix
+	Changed   []string `json:"changed_functions"` // "object:name", with clone suffixes
+	New       []string `json:"new_functions"`
+	Errors    []string `json:"errors"`
+	Commits   []struct{ Commit string }
+	Layouts   []struct{ Kind string } `json:"layout_changes"`
+}
+
+// Layout tells whether a structure with members changed its layout.
+func (o *Outcome) Layout() bool {
+	return slices.ContainsFunc(o.Layouts, func(l struct{ Kind string }) bool { return l.Kind == "changed" })
+}
+
+// Load reads the outcome of one XSA.
+func Load(t testing.TB, path string) Outcome {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var o Outcome
+	if err := json.Unmarshal(data, &o); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return o
+}
+
+// Shared is a path below ../shared, which lies beside the checkout.
+func Shared(t testing.TB, elements ...string) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir != filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	path := filepath.Join(append([]string{filepath.Dir(dir), "shared"}, elements...)...)
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("no reference data: %v", err)
+	}
+	return path
+}
+
+// Env is the folder that an environment variable names.
+func Env(t testing.TB, name, what string) string {
+	t.Helper()
+	value := os.Getenv(name)
+	if value == "" {
+		t.Skipf("%s names no %s", name, what)
+	}
+	return value
+}
+
+// Config reads a .config.
+func Config(t testing.TB, path string) csource.Config {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	cfg, err := csource.ParseConfig(path, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// Git runs git on a repository and returns what it prints.
+func Git(t testing.TB, repo string, args ...string) []byte {
+	t.Helper()
+	out, err := exec.Command("git", append([]string{"-C", repo}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("git %v: %v", args, err)
+	}
+	return out
+}
+
+// Tree is the tree of a commit, or the folders of it that are named.
+func Tree(t testing.TB, repo, commit string, folders ...string) fs.FS {
+	t.Helper()
+	tree := fstest.MapFS{}
+	for r := tar.NewReader(bytes.NewReader(Git(t, repo, append([]string{"archive", commit}, folders...)...))); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return tree
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Typeflag == tar.TypeReg {
+			tree[h.Name] = &fstest.MapFile{Data: data}
+		}
+	}
+}
+
+// Changes are the files below xen/ that the commits of an outcome change, with
+// their new content, nil for files that go.
+func Changes(t testing.TB, repo string, o Outcome) map[string][]byte {
+	t.Helper()
+	last := o.Commits[len(o.Commits)-1].Commit
+	list := func(filter string) []string {
+		return strings.Fields(string(Git(t, repo, "diff", "--name-only", "--no-renames", "--diff-filter="+filter, o.Base, last, "--", "xen")))
+	}
+	changed := map[string][]byte{}
+	for _, name := range list("AM") {
+		changed[name] = Git(t, repo, "show", last+":"+name)
+	}
+	for _, name := range list("D") {
+		changed[name] = nil
+	}
+	return changed
+}
