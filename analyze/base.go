@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -70,6 +71,7 @@ type job struct {
 	patches  []patch.Patch
 	problem  string // why the patches cannot be read
 	port     *Port
+	needs    []string       // what of the batch it applies on top of, and not without
 	before   *csource.Index // nil without a source, or where nothing applies
 	after    *csource.Index
 	touched  []string // files that the recipe changes, sorted
@@ -105,43 +107,66 @@ func (p *prepared) queue(batch *advisory.Batch) (jobs []*job, warnings []string)
 		start = state{patch.NewTree(p.Tree), p.index}
 	}
 	now := start
+	var applied []step
 	for i, entry := range batch.Entries {
 		j := &job{base: p, entry: entry, position: i}
 		if entry.Context {
-			after, err := p.context(now, entry)
+			after, touched, err := p.context(now, entry)
 			if err != nil {
 				warnings = append(warnings, err.Error())
 			}
-			now = after
+			now, applied = after, append(applied, step{entry.Name, touched})
 			continue
 		}
 		jobs = append(jobs, j)
 		after, ok := j.choose(start, now)
 		if ok {
-			now = after
+			j.needs = j.standsOn(start, applied)
+			now, applied = after, append(applied, step{j.name(), j.touched})
 		}
 	}
 	return jobs, warnings
 }
 
+// A step is one patch set of the queue that was applied.
+type step struct {
+	name    string
+	touched []string
+}
+
+// standsOn names the steps that the job's patches apply on top of, where they do
+// not apply to the base alone: those that touch the same files.
+func (j *job) standsOn(start state, applied []step) []string {
+	if _, _, alone := apply(start, j.patches); fits(alone) {
+		return nil
+	}
+	var names []string
+	for _, s := range applied {
+		if slices.ContainsFunc(s.touched, func(name string) bool { return slices.Contains(j.touched, name) }) {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
 // context applies a patch that is not assessed itself.
-func (p *prepared) context(now state, entry *advisory.Entry) (state, error) {
+func (p *prepared) context(now state, entry *advisory.Entry) (state, []string, error) {
 	if p.index == nil {
-		return now, nil
+		return now, nil, nil
 	}
 	recipe, ok := entry.Recipe(p.Xen)
 	if !ok {
-		return now, fmt.Errorf("%s: context patch left out, it is not for Xen %s", entry.Name, p.Xen)
+		return now, nil, fmt.Errorf("%s: context patch left out, it is not for Xen %s", entry.Name, p.Xen)
 	}
 	patches, err := parse(entry, recipe)
 	if err != nil {
-		return now, err
+		return now, nil, err
 	}
-	after, _, port := apply(now, patches)
+	after, touched, port := apply(now, patches)
 	if port.Status != string(patch.Applies) && port.Status != string(patch.Offset) {
-		return now, fmt.Errorf("%s: context patch left out (%s): %s", entry.Name, port.Status, strings.Join(port.Detail, "; "))
+		return now, nil, fmt.Errorf("%s: context patch left out (%s): %s", entry.Name, port.Status, strings.Join(port.Detail, "; "))
 	}
-	return after, nil
+	return after, touched, nil
 }
 
 // choose finds the recipe for the base and applies it. It returns the tree that

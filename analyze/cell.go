@@ -3,9 +3,7 @@ package analyze
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"sort"
-	"strings"
 
 	"lpready/analyze/csource"
 	"lpready/analyze/factor"
@@ -71,6 +69,9 @@ type verdict struct {
 // judge fills in what the tree, or else the text, shows.
 func (j *job) judge(c *Cell) {
 	in := &factor.Input{Patches: j.patches, Config: j.base.Config, Arch: j.base.arch, Xen: j.base.Xen}
+	if j.port != nil {
+		in.Fit = &factor.Fit{Status: j.port.Status, Detail: j.port.Detail, Needs: j.needs}
+	}
 	var v verdict
 	if j.after == nil {
 		v.decide(in, c.Scope)
@@ -83,7 +84,9 @@ func (j *job) judge(c *Cell) {
 	}
 	c.Findings, c.Class, c.Why = v.Findings, v.Class, v.Why
 	c.Functions, c.Inlined, c.Rebuilt = v.Functions, v.Inlined, v.Rebuilt
-	j.qualify(c)
+	if in.Fit != nil && c.Class == factor.NotNeeded && in.Fit.Status == string(patch.Applied) {
+		c.Evidence = factor.Tree
+	}
 }
 
 func (v *verdict) decide(in *factor.Input, scope []string) {
@@ -93,7 +96,7 @@ func (v *verdict) decide(in *factor.Input, scope []string) {
 
 // derive takes the verdict on a tree from the cache, or works it out.
 func (j *job) derive(v *verdict, in *factor.Input, scope []string) error {
-	about, err := json.Marshal([]any{j.after.Digest(), j.patches, j.base.Config, j.base.arch, j.base.Xen})
+	about, err := json.Marshal([]any{j.after.Digest(), j.patches, in.Fit, j.base.Config, j.base.arch, j.base.Xen})
 	if err != nil {
 		return err
 	}
@@ -133,24 +136,6 @@ func (j *job) fill(in *factor.Input) error {
 	change.Old, change.New = base.pre.With(j.before), base.pre.With(j.after)
 	in.Reach = reach.Predict(change)
 	return nil
-}
-
-// qualify lowers a verdict that rests on a patch which does not fit the base.
-func (j *job) qualify(c *Cell) {
-	if j.port == nil || j.after != nil || !inHypervisor(c.Scope) {
-		return
-	}
-	switch {
-	case j.port.Status == string(patch.Applied):
-		c.Class, c.Evidence = factor.NotNeeded, factor.Tree
-		c.Why = "the base already has it: the patch applies in reverse"
-	case c.Class == factor.Clean || c.Class == factor.NotNeeded:
-		c.undecided(fmt.Sprintf("the patch does not fit this base (%s) and has to be ported first; its text alone would be %s", j.port.Status, c.Class))
-	}
-}
-
-func inHypervisor(scope []string) bool {
-	return slices.ContainsFunc(scope, func(s string) bool { return strings.HasPrefix(s, "hypervisor/") })
 }
 
 // show copies the prediction.

@@ -42,6 +42,9 @@ func Decide(findings []Finding, scope ...string) (Class, string) {
 		}
 		return class, why
 	}
+	if f.Place() == "" {
+		return class, f.ID + ": " + f.Message
+	}
 	return class, fmt.Sprintf("%s at %s: %s", f.ID, f.Place(), f.Message)
 }
 

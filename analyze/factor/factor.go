@@ -46,10 +46,18 @@ type Input struct {
 	Units         []csource.Unit // what Config compiles
 	Boot          *csource.Boot
 	Reach         *reach.Result
+	Fit           *Fit     // nil: nobody tried whether the patches apply
 	Evidence      Evidence // empty: Tree with an index, else Text
 	Xen           string   // version of the base, such as "4.17"
 
 	view *view // derived once, see facts
+}
+
+// A Fit says how the patches apply to the base.
+type Fit struct {
+	Status string   // applies, offset, conflicts, missing, applied (the fix is there already)
+	Detail []string // the places that do not fit, and why
+	Needs  []string // what has to be applied first: XSAs or patches of the same batch
 }
 
 // Rules lists every rule, sorted by id.
@@ -68,6 +76,9 @@ func Run(in *Input) []Finding {
 
 func run(in *Input, rules []Rule) []Finding {
 	var all []Finding
+	if in.Fit != nil && in.Fit.Status == "applied" { // nothing else of it counts
+		rules = slices.DeleteFunc(slices.Clone(rules), func(r Rule) bool { return r.ID != alreadyFixed.ID })
+	}
 	for _, rule := range rules {
 		for _, f := range rule.Check(in) {
 			all = append(all, rule.complete(f, in.evidence()))

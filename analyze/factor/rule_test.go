@@ -43,6 +43,23 @@ type fixture struct {
 	before  map[string]map[string]string
 	after   map[string]map[string]string
 	want    map[string]string
+	fit     map[string]*Fit
+}
+
+// readFit reads a status, what it needs, and places that do not fit, a line each.
+func readFit(text string) *Fit {
+	fit := &Fit{}
+	for line := range strings.Lines(text) {
+		switch key, value, _ := strings.Cut(strings.TrimSpace(line), " "); key {
+		case "needs":
+			fit.Needs = append(fit.Needs, value)
+		case "detail":
+			fit.Detail = append(fit.Detail, value)
+		default:
+			fit.Status = key
+		}
+	}
+	return fit
 }
 
 func readFixture(t *testing.T, name string) *fixture {
@@ -52,7 +69,7 @@ func readFixture(t *testing.T, name string) *fixture {
 		t.Fatal(err)
 	}
 	f := &fixture{archive: archive, units: map[string][]string{}, off: map[string]bool{}, tree: map[string]string{},
-		before: map[string]map[string]string{}, after: map[string]map[string]string{}, want: map[string]string{}}
+		before: map[string]map[string]string{}, after: map[string]map[string]string{}, want: map[string]string{}, fit: map[string]*Fit{}}
 	for _, file := range archive.Files {
 		data := string(file.Data)
 		first, rest, _ := strings.Cut(file.Name, "/")
@@ -81,6 +98,8 @@ func readFixture(t *testing.T, name string) *fixture {
 			}
 			side, path, _ := strings.Cut(rest, "/")
 			switch side {
+			case "fit":
+				f.fit[first] = readFit(data)
 			case "before":
 				f.before[first][path] = data
 			case "after":
@@ -88,7 +107,7 @@ func readFixture(t *testing.T, name string) *fixture {
 			case "want":
 				f.want[first] = data
 			default:
-				t.Fatalf("%s: %s: expected before/, after/ or want", name, file.Name)
+				t.Fatalf("%s: %s: expected before/, after/, fit or want", name, file.Name)
 			}
 		}
 	}
@@ -227,7 +246,9 @@ func TestRules(t *testing.T) {
 			f := readFixture(t, name)
 			found, silent := 0, 0
 			for _, c := range f.cases {
-				got := show(run(f.input(t, c), []Rule{rule}))
+				in := f.input(t, c)
+				in.Fit = f.fit[c]
+				got := show(run(in, []Rule{rule}))
 				switch quiet := strings.HasPrefix(c, "no-"); {
 				case quiet && got != "":
 					t.Errorf("%s: expected silence, got\n%s", c, got)
