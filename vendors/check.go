@@ -97,6 +97,18 @@ func (c *baseCheck) source() {
 			c.add("source.git", Warning, "not all of the base: it lacks %s", s.Git.Lacks)
 		}
 	}
+	if r := s.RPM; r != nil {
+		c.exists("source.rpm.spec", r.Spec, false)
+		if r.Sources != "" {
+			c.exists("source.rpm.sources", r.Sources, true)
+		}
+		switch {
+		case IsAddress(r.Git.Repo):
+			c.add("source.rpm.git.repository", Warning, "not at hand: %s", s.Obtain())
+		case r.Git.Repo != "":
+			c.exists("source.rpm.git.repository", r.Git.Repo, true)
+		}
+	}
 	switch {
 	case s.Debian.DSC != "":
 		c.exists("source.debian.dsc", s.Debian.DSC, false)
@@ -124,6 +136,8 @@ func (s *Source) Obtain() string {
 		return fmt.Sprintf("git clone %s, check out %s, apply %s, then give the folder", s.Git.Repo, s.Git.Ref, s.Git.Lacks)
 	case IsAddress(s.Git.Repo):
 		return fmt.Sprintf("git clone %s, then give its folder", s.Git.Repo)
+	case s.RPM != nil && IsAddress(s.RPM.Git.Repo):
+		return fmt.Sprintf("git clone %s, then give its folder in source.rpm.git", s.RPM.Git.Repo)
 	case s.Debian.DSC == "" && s.Debian.Package != "":
 		return fmt.Sprintf("apt-get source --download-only %s=%s (needs a deb-src entry), then give the .dsc file", s.Debian.Package, s.Debian.Version)
 	}

@@ -51,7 +51,9 @@ func TestCheck(t *testing.T) {
 	deb := complete
 	deb.ID, deb.Source = "deb", Source{Debian: Debian{Package: "xen", Version: "4.17.5-1"}}
 	deb.Symbols.File = config
-	p := &Profile{Bases: []Base{complete, bad, far, part, deb}}
+	rpm := complete
+	rpm.ID, rpm.Source = "rpm", Source{RPM: &RPM{Spec: filepath.Join(dir, "x.spec"), Git: Git{Repo: "https://example.org/xen.git", Ref: "v1"}}}
+	p := &Profile{Bases: []Base{complete, bad, far, part, deb, rpm}}
 
 	var got strings.Builder
 	for _, problem := range Check(p, november) {
@@ -68,6 +70,8 @@ far: unknown: symbols: the profile does not say
 part: warning: source.git: not all of the base: it lacks 9 patches
 deb: warning: source.debian: not at hand: apt-get source --download-only xen=4.17.5-1 (needs a deb-src entry), then give the .dsc file
 deb: error: symbols.file: DIR/.config: EOF
+rpm: error: source.rpm.spec: stat DIR/x.spec: no such file or directory
+rpm: warning: source.rpm.git.repository: not at hand: git clone https://example.org/xen.git, then give its folder in source.rpm.git
 `
 	if got.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", &got, want)

@@ -26,7 +26,24 @@ func Parse(name string, data []byte) (*Profile, error) {
 	if err := doc.Err(); err != nil {
 		return nil, err
 	}
+	p.target()
 	return p, nil
+}
+
+// target tells the specs for which processor their package is built, in rpm's
+// words, where the profile does not.
+func (p *Profile) target() {
+	cpu := map[string]string{"x86_64": "x86_64", "arm64": "aarch64", "arm32": "armv7hl"}
+	for i := range p.Bases {
+		b := &p.Bases[i]
+		if b.Source.RPM == nil || b.Arch == "" || b.Source.RPM.Define["_target_cpu"] != "" {
+			continue
+		}
+		if b.Source.RPM.Define == nil {
+			b.Source.RPM.Define = map[string]string{}
+		}
+		b.Source.RPM.Define["_target_cpu"] = cpu[b.Arch]
+	}
 }
 
 // Load reads a profile file. Relative paths in it are relative to its folder.
@@ -86,6 +103,9 @@ func (p *Profile) paths() []*string {
 		b := &p.Bases[i]
 		list = append(list, &b.Source.Dir, &b.Source.Tarball, &b.Source.Series,
 			&b.Source.Git.Repo, &b.Source.Git.Queue, &b.Source.Debian.DSC, &b.Config.File, &b.Symbols.File)
+		if r := b.Source.RPM; r != nil {
+			list = append(list, &r.Spec, &r.Sources, &r.Git.Repo)
+		}
 	}
 	return list
 }

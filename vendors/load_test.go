@@ -160,7 +160,12 @@ func TestParseProblems(t *testing.T) {
 		{"date", base("    eol: 2026-02-30\n"), `v.yaml:5:10: bases[0].eol: "2026-02-30" is no date; expected YYYY-MM-DD`},
 		{"arch", base("    arch: amd64\n"), `v.yaml:5:5: bases[0].arch: "amd64"; expected one of x86_64, arm64, arm32`},
 		{"two sources", base("    source: {folder: a, tarball: b}\n"), "v.yaml:5:5: bases[0].source: folder and tarball; expected one kind of source"},
-		{"no source", base("    source: {}\n"), "v.yaml:5:5: bases[0].source: expected one of folder, tarball, git, debian"},
+		{"no source", base("    source: {}\n"), "v.yaml:5:5: bases[0].source: expected one of folder, tarball, git, debian, rpm"},
+		{"two sources", base("    source: {folder: a, rpm: {spec: x.spec}}\n"), "v.yaml:5:5: bases[0].source: folder and rpm; expected one kind of source"},
+		{"spec", base("    source: {rpm: {spec: xen.txt}}\n"), `v.yaml:5:20: bases[0].source.rpm.spec: "xen.txt"; expected a file .spec or .spec.in`},
+		{"no spec", base("    source: {rpm: {sources: SOURCES}}\n"), "v.yaml:5:14: bases[0].source.rpm.spec: missing"},
+		{"macro", base("    source: {rpm: {spec: x.spec, define: {a-b: 1}}}\n"), `v.yaml:5:43: bases[0].source.rpm.define.a-b: "a-b"; expected the name of a macro, or @NAME@ of a template`},
+		{"queue of a spec", base("    source: {rpm: {spec: x.spec, git: {repository: r, ref: v1, queue: q}}}\n"), "v.yaml:5:64: bases[0].source.rpm.git.queue: the patches are those of the spec"},
 		{"series for git", base("    source: {series: p, git: {repository: r, ref: v1}}\n"), "v.yaml:5:14: bases[0].source.series: goes with folder or tarball; for git it is git.queue, and a Debian package has its own"},
 		{"git without ref", base("    source: {git: {repository: r}}\n"), "v.yaml:5:14: bases[0].source.git.ref: missing"},
 		{"ref as option", base("    source: {git: {repository: r, ref: --upload-pack=x}}\n"), `v.yaml:5:35: bases[0].source.git.ref: "--upload-pack=x"; expected a tag, a branch or a commit`},
@@ -210,6 +215,10 @@ func TestLoadJoinsPaths(t *testing.T) {
   - id: c
     xen: 4.18
     source: {git: {repository: repo.git, ref: v1}}
+  - id: d
+    xen: 4.18
+    arch: arm64
+    source: {rpm: {spec: SPECS/xen.spec, sources: SOURCES, git: {repository: repo.git, ref: v1}}}
 effort: my/hours.yaml
 `
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
@@ -220,9 +229,10 @@ effort: my/hours.yaml
 		t.Fatal(err)
 	}
 	got := []string{p.File, p.Effort, p.Bases[0].Source.Tarball, p.Bases[0].Source.Series, p.Bases[0].Config.File, p.Bases[0].Symbols.Path,
-		p.Bases[1].Source.Git.Repo, p.Bases[1].Source.Git.Queue, p.Bases[2].Source.Git.Repo}
+		p.Bases[1].Source.Git.Repo, p.Bases[1].Source.Git.Queue, p.Bases[2].Source.Git.Repo,
+		p.Bases[3].Source.RPM.Spec, p.Bases[3].Source.RPM.Sources, p.Bases[3].Source.RPM.Git.Repo, p.Bases[3].Source.RPM.Define["_target_cpu"]}
 	want := []string{file, dir + "/my/hours.yaml", dir + "/xen.tar.gz", dir + "/patches", "/abs/.config", "boot/xen-syms",
-		"https://example.org/xen.git", dir + "/q/series", dir + "/repo.git"}
+		"https://example.org/xen.git", dir + "/q/series", dir + "/repo.git", dir + "/SPECS/xen.spec", dir + "/SOURCES", dir + "/repo.git", "aarch64"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
@@ -254,6 +264,12 @@ func TestTemplate(t *testing.T) {
 	text = strings.ReplaceAll(text, "      tarball: xen-4.17.5.tar.gz", "      # tarball")
 	text = strings.ReplaceAll(text, "      series: patches", "      # series")
 	text = strings.ReplaceAll(text, "      git: {", "      # git: {")
+	rpm := regexp.MustCompile(`(?m)^      rpm: .*\n`).FindString(text)
+	text = strings.Replace(text, rpm, "", 1)
+	spec := strings.Replace(text, "      debian: {", rpm+"      # debian: {", 1)
+	if _, err := Parse("acme.yaml", []byte(spec)); err != nil || rpm == "" {
+		t.Errorf("commented lines with %q: %v", rpm, err)
+	}
 	if _, err := Parse("acme.yaml", []byte(text)); err != nil {
 		t.Errorf("commented lines: %v", err)
 	}

@@ -54,8 +54,8 @@ type Base struct {
 	Notes    []string `yaml:"notes"`
 }
 
-// A Source says where the source of a base is: one of folder, tarball, git and
-// Debian source package. Paths of a loaded profile are relative to nothing any
+// A Source says where the source of a base is: one of folder, tarball, git,
+// Debian source package and RPM spec. Paths of a loaded profile are relative to nothing any
 // more: they were joined with the folder of the profile.
 type Source struct {
 	Dir     string `yaml:"folder"`  // the tree as it was built, xen/ in it
@@ -63,6 +63,7 @@ type Source struct {
 	Series  string `yaml:"series"`  // quilt series on top of folder or tarball: its folder or its series file
 	Git     Git    `yaml:"git"`
 	Debian  Debian `yaml:"debian"`
+	RPM     *RPM   `yaml:"rpm"`
 }
 
 // Git is a commit of a repository, with patches on top.
@@ -80,6 +81,19 @@ type Debian struct {
 	Package string `yaml:"package"`
 	Version string `yaml:"version"`
 	DSC     string `yaml:"dsc"` // the .dsc file where it is at hand, its tarballs beside it
+}
+
+// An RPM is the spec file of a package with the patches that it lists.
+type RPM struct {
+	Spec    string `yaml:"spec"`    // xen.spec, or a template xen.spec.in
+	Sources string `yaml:"sources"` // folder of Source0 and the patches; else the spec's, or SOURCES next to it
+	// Git stands in for Source0 where the tarball is not at hand: the commit that
+	// it was made from. Of Git only repository and ref count.
+	Git Git `yaml:"git"`
+	// Define gives macros that the spec does not define itself, dist: .xs8, and
+	// place holders of a template, "@VERSION@": 4.19.5. What no one defines is
+	// unknown.
+	Define map[string]string `yaml:"define"`
 }
 
 // An Artifact is a file that a build left behind: at hand, or inside a package

@@ -36,6 +36,7 @@ bases: # every hypervisor that is out there and must be fixed
     xen: 4.20
     source:
       git: {repository: xen.git, ref: release-2, queue: patchqueue}
+      # rpm: {spec: SPECS/xen.spec, sources: SOURCES, define: {dist: .el9}}
       # debian: {package: xen, version: 4.20.2-1, dsc: xen_4.20.2-1.dsc}
     config:                      # without the file: what is known of it
       options: {CONFIG_LIVEPATCH: y, CONFIG_SHADOW_PAGING: n}

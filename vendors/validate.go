@@ -16,6 +16,8 @@ var (
 	xenVersion  = regexp.MustCompile(`^[0-9]+\.[0-9]+$`)
 	hex40       = regexp.MustCompile(`^[0-9a-f]{40}$`)
 	optionName  = regexp.MustCompile(`^CONFIG_[A-Z0-9_]+$`)
+	specName    = regexp.MustCompile(`\.spec(\.in)?$`)
+	macroName   = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*|@[A-Za-z][A-Za-z0-9_-]*@)$`)
 	gitRef      = regexp.MustCompile(`^[A-Za-z0-9_][^\x00-\x20~^:?*\[\\\x7f]*$`)
 )
 
@@ -112,7 +114,7 @@ func (c *checker) base(path string, b *Base) {
 
 func (c *checker) source(path string, s *Source) {
 	var kinds []string
-	for _, kind := range []string{"folder", "tarball", "git", "debian"} {
+	for _, kind := range []string{"folder", "tarball", "git", "debian", "rpm"} {
 		if c.doc.Has(path + "." + kind) {
 			kinds = append(kinds, kind)
 		}
@@ -121,22 +123,45 @@ func (c *checker) source(path string, s *Source) {
 	case len(kinds) > 1:
 		c.doc.Reject(path, "%s; expected one kind of source", strings.Join(kinds, " and "))
 	case len(kinds) == 0 && c.doc.Has(path):
-		c.doc.Reject(path, "expected one of folder, tarball, git, debian")
+		c.doc.Reject(path, "expected one of folder, tarball, git, debian, rpm")
 	}
 	if s.Series != "" && s.Dir == "" && s.Tarball == "" {
 		c.doc.Reject(path+".series", "goes with folder or tarball; for git it is git.queue, and a Debian package has its own")
 	}
 	if c.doc.Has(path + ".git") {
-		c.text(path+".git.repository", s.Git.Repo)
-		c.text(path+".git.ref", s.Git.Ref)
-		c.form(path+".git.ref", s.Git.Ref, gitRef, "a tag, a branch or a commit")
-		if strings.HasPrefix(s.Git.Repo, "-") {
-			c.doc.Reject(path+".git.repository", "%q; expected a folder or an address", s.Git.Repo)
-		}
+		c.git(path+".git", s.Git)
+	}
+	if s.RPM != nil {
+		c.rpm(path+".rpm", s.RPM)
 	}
 	if c.doc.Has(path+".debian") && s.Debian.DSC == "" {
 		c.text(path+".debian.package", s.Debian.Package)
 		c.text(path+".debian.version", s.Debian.Version)
+	}
+}
+
+func (c *checker) git(path string, g Git) {
+	c.text(path+".repository", g.Repo)
+	c.text(path+".ref", g.Ref)
+	c.form(path+".ref", g.Ref, gitRef, "a tag, a branch or a commit")
+	if strings.HasPrefix(g.Repo, "-") {
+		c.doc.Reject(path+".repository", "%q; expected a folder or an address", g.Repo)
+	}
+}
+
+func (c *checker) rpm(path string, r *RPM) {
+	c.text(path+".spec", r.Spec)
+	c.form(path+".spec", r.Spec, specName, "a file .spec or .spec.in")
+	if c.doc.Has(path + ".git") {
+		c.git(path+".git", r.Git)
+	}
+	for key, value := range map[string]string{"queue": r.Git.Queue, "lacks": r.Git.Lacks} {
+		if value != "" {
+			c.doc.Reject(path+".git."+key, "the patches are those of the spec")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Define)) {
+		c.form(path+".define."+name, name, macroName, "the name of a macro, or @NAME@ of a template")
 	}
 }
 

@@ -20,13 +20,20 @@ import (
 // errLimit is the error, wrapped, of an archive that is larger than Limits.
 var errLimit = errors.New("over the limit")
 
-// hypervisor reads a tarball of Xen and gives what lies under xen/. The one top
-// folder that most tarballs have is taken off.
-func (o *opener) hypervisor(t *Tree, r io.Reader) (files, error) {
+// An image is what of a source is kept, in memory.
+type image struct {
+	files files
+	exec  map[string]bool   // files that are programs
+	links map[string]string // symbolic links of a whole tree, and where they point
+}
+
+// unpack reads a tarball of Xen. The one top folder that most tarballs have is
+// taken off.
+func (o *opener) unpack(t *Tree, r io.Reader) (*image, error) {
 	keep := o.keeper(func(name string) bool {
 		first, rest, _ := strings.Cut(name, "/")
 		second, _, _ := strings.Cut(rest, "/")
-		return first == "xen" || second == "xen"
+		return o.whole || first == "xen" || second == "xen"
 	})
 	if err := keep.tar(r); err != nil {
 		return nil, err
@@ -38,9 +45,75 @@ func (o *opener) hypervisor(t *Tree, r io.Reader) (files, error) {
 	if !keep.has(root + "xen/") {
 		return nil, errors.New("no xen/ in it; expected the source of Xen")
 	}
-	files := keep.under(root, "xen/")
-	t.Warnings = append(t.Warnings, keep.follow(files, root)...)
-	return files, nil
+	return keep.image(t, root), nil
+}
+
+// image gives what lies below root, without root in the names: all of it for a
+// whole tree, else the hypervisor, with the files that symbolic links lead to.
+func (k *keeper) image(t *Tree, root string) *image {
+	if !k.o.whole {
+		c := &image{files: k.under(root, "xen/")}
+		t.Warnings = append(t.Warnings, k.follow(c.files, root)...)
+		return c
+	}
+	c := &image{files: k.under(root, ""), exec: map[string]bool{}, links: map[string]string{}}
+	for name := range k.exec {
+		if name, ok := strings.CutPrefix(name, root); ok && c.files[name] != nil {
+			c.exec[name] = true
+		}
+	}
+	for name, target := range k.links {
+		if name, ok := strings.CutPrefix(name, root); ok {
+			c.links[name] = target
+		}
+	}
+	t.Warnings = append(t.Warnings, c.tie()...)
+	return c
+}
+
+// tie drops symbolic links that a tree cannot have: those that lead out of it,
+// and those that stand where a file or a folder is. It says which.
+func (c *image) tie() (warnings []string) {
+	taken := map[string]bool{}
+	take := func(name string) {
+		for dir := path.Dir(name); dir != "." && !taken[dir]; dir = path.Dir(dir) {
+			taken[dir] = true
+		}
+	}
+	for name := range c.files {
+		taken[name] = true
+		take(name)
+	}
+	for name := range c.links {
+		take(name)
+	}
+	for name, target := range c.links {
+		if taken[name] || !inside(name, target) {
+			warnings = append(warnings, fmt.Sprintf("%s: symbolic link to %s, which is not in the tree: left out", name, target))
+			delete(c.links, name)
+		}
+	}
+	slices.Sort(warnings)
+	return warnings
+}
+
+// inside tells whether a symbolic link stays in the tree. ".." may only stand at
+// the beginning: after the name of another link it would lead elsewhere than it
+// reads.
+func inside(name, target string) bool {
+	if target == "" || path.IsAbs(target) || strings.ContainsAny(target, "\x00\\") {
+		return false
+	}
+	rest := target
+	for strings.HasPrefix(rest, "../") || strings.HasPrefix(rest, "./") {
+		_, rest, _ = strings.Cut(rest, "/")
+	}
+	for part := range strings.SplitSeq(rest, "/") {
+		if part == ".." && rest != ".." {
+			return false
+		}
+	}
+	return local(path.Join(path.Dir(name), target))
 }
 
 // A keeper collects the files of a source within the limits.
@@ -48,13 +121,14 @@ type keeper struct {
 	o     *opener
 	want  func(name string) bool // nil is all
 	files files
+	exec  map[string]bool   // files that are programs
 	links map[string]string // symbolic links, and where they point
 	tops  []string          // first folders of all names, kept or not, sorted
 	kept  int64
 }
 
 func (o *opener) keeper(want func(string) bool) *keeper {
-	return &keeper{o: o, want: want, files: files{}, links: map[string]string{}}
+	return &keeper{o: o, want: want, files: files{}, exec: map[string]bool{}, links: map[string]string{}}
 }
 
 // file keeps one file.
@@ -68,6 +142,13 @@ func (k *keeper) file(name string, r io.Reader) error {
 		return fmt.Errorf("%s: more than %d bytes: %w", name, k.o.limits.File, errLimit)
 	}
 	return k.add(name, b.Bytes())
+}
+
+// program notes whether a file is one.
+func (k *keeper) program(name string, is bool) {
+	if delete(k.exec, name); is {
+		k.exec[name] = true
+	}
 }
 
 func (k *keeper) add(name string, data []byte) error {
@@ -140,6 +221,7 @@ func (k *keeper) entry(h *tar.Header, r io.Reader) error {
 			return nil
 		}
 		delete(k.links, name) // a later entry of the same name replaces an earlier one
+		k.program(name, h.Mode&0o111 != 0)
 		return k.file(name, r)
 	case tar.TypeSymlink:
 		if wanted {
@@ -159,6 +241,8 @@ func (k *keeper) entry(h *tar.Header, r io.Reader) error {
 		if !ok {
 			return fmt.Errorf("entry %q: link to %q, which is not before it", h.Name, h.Linkname)
 		}
+		delete(k.links, name)
+		k.program(name, k.exec[target])
 		return k.add(name, data)
 	}
 	return fmt.Errorf("entry %q: type %q; expected files, folders and links", h.Name, h.Typeflag)

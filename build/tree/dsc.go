@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,16 +18,16 @@ import (
 	"lpready/vendors"
 )
 
-// debian looks for the .dsc of a source package among downloaded files.
-func (o *opener) debian(src vendors.Source, look []string) (*Tree, error) {
+// findDSC looks for the .dsc of a source package among downloaded files.
+func findDSC(src vendors.Source, look []string) (string, error) {
 	name := dscName(src.Debian)
 	for _, dir := range look {
 		path := filepath.Join(dir, name)
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-			return o.dsc(path)
+			return path, nil
 		}
 	}
-	return nil, &NotHereError{
+	return "", &NotHereError{
 		Source: fmt.Sprintf("Debian source package %s %s", src.Debian.Package, src.Debian.Version),
 		Obtain: src.Obtain(),
 	}
@@ -46,31 +48,57 @@ func (o *opener) dsc(file string) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tree{From: fmt.Sprintf("Debian source package %s %s", d.source, d.version)}
-	var base files
+	t := &Tree{From: d.title()}
+	var c *image
 	err = d.open(d.orig, func(r io.Reader) (err error) {
-		base, err = o.hypervisor(t, r)
+		c, err = o.unpack(t, r)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	if d.debian == nil { // native: the tarball is the source
-		t.FS = newMemory(base)
-		return t, nil
+		return t.hold(c), nil
 	}
-	keep := o.keeper(func(name string) bool { return strings.HasPrefix(name, "debian/patches/") })
+	keep := o.keeper(func(name string) bool {
+		return strings.HasPrefix(name, "debian/patches/") || o.whole && strings.HasPrefix(name, "debian/")
+	})
 	if err := d.open(d.debian, keep.tar); err != nil {
 		return nil, err
 	}
+	if o.whole {
+		for _, name := range d.components {
+			t.Warnings = append(t.Warnings, name+": tarball of a component, left out")
+		}
+		c.overlay("debian/", keep.image(t, ""))
+	}
 	if _, ok := keep.files["debian/patches/series"]; ok {
-		q := queue{name: d.debian.name + "!debian/patches/series", dir: newMemory(keep.files), series: "debian/patches/series"}
-		if base, err = o.apply(t, base, q); err != nil {
+		dir, err := fs.Sub(newMemory(keep.files), "debian/patches")
+		if err != nil {
+			return nil, err
+		}
+		q, err := quilt(d.debian.name+"!debian/patches/series", dir, "series")
+		if err != nil {
+			return nil, err
+		}
+		if err := o.apply(t, c, q); err != nil {
 			return nil, err
 		}
 	}
-	t.FS = newMemory(base)
-	return t, nil
+	return t.hold(c), nil
+}
+
+func (d *dsc) title() string { return fmt.Sprintf("Debian source package %s %s", d.source, d.version) }
+
+// overlay puts another content in place of what lies under dir.
+func (c *image) overlay(dir string, by *image) {
+	under := func(name string) bool { return strings.HasPrefix(name, dir) || name+"/" == dir }
+	maps.DeleteFunc(c.files, func(name string, _ []byte) bool { return under(name) })
+	maps.DeleteFunc(c.exec, func(name string, _ bool) bool { return under(name) })
+	maps.DeleteFunc(c.links, func(name, _ string) bool { return under(name) })
+	maps.Copy(c.files, by.files)
+	maps.Copy(c.exec, by.exec)
+	maps.Copy(c.links, by.links)
 }
 
 // A dsc is the description of a Debian source package: deb822(5) fields, mostly
@@ -79,6 +107,7 @@ type dsc struct {
 	dir             string
 	source, version string
 	orig, debian    *part // debian is nil for a native package
+	components      []string
 }
 
 // A part is a file of the package.
@@ -89,9 +118,10 @@ type part struct {
 }
 
 var (
-	origName   = regexp.MustCompile(`\.orig\.tar\.(gz|bz2|xz|zst)$`)
-	debianName = regexp.MustCompile(`\.debian\.tar\.(gz|bz2|xz|zst)$`)
-	nativeName = regexp.MustCompile(`\.tar\.(gz|bz2|xz|zst)$`)
+	origName      = regexp.MustCompile(`\.orig\.tar\.(gz|bz2|xz|zst)$`)
+	debianName    = regexp.MustCompile(`\.debian\.tar\.(gz|bz2|xz|zst)$`)
+	componentName = regexp.MustCompile(`\.orig-[A-Za-z0-9-]+\.tar\.(gz|bz2|xz|zst)$`)
+	nativeName    = regexp.MustCompile(`\.tar\.(gz|bz2|xz|zst)$`)
 )
 
 func readDSC(file string) (*dsc, error) {
@@ -176,9 +206,11 @@ func (d *dsc) part(line string) error {
 		return fmt.Errorf("%q is no file name", p.name)
 	}
 	switch {
+	case componentName.MatchString(p.name):
+		d.components = append(d.components, p.name)
 	case debianName.MatchString(p.name):
 		d.debian = p
-	case origName.MatchString(p.name), d.orig == nil && nativeName.MatchString(p.name) && !strings.Contains(p.name, ".orig-"):
+	case origName.MatchString(p.name), d.orig == nil && nativeName.MatchString(p.name):
 		d.orig = p
 	}
 	return nil

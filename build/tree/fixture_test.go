@@ -60,7 +60,12 @@ const newFile = `--- /dev/null
 +new
 `
 
-const both = changeTool + `--- a/xen/common/domain.c
+const both = `--- a/tools/libs/x.c
++++ b/tools/libs/x.c
+@@ -1 +1 @@
+-other
++third
+--- a/xen/common/domain.c
 +++ b/xen/common/domain.c
 @@ -1,3 +1,3 @@
  int a;

@@ -15,39 +15,62 @@ import (
 	"lpready/vendors"
 )
 
-// git reads xen/ of a commit, object by object. git archive would do it in one
-// go, but it runs the filters and follows the attributes of the repository: its
-// bytes are not always those of the commit, and a foreign repository could start
-// programs.
+// git opens a commit with the queue that lies on top.
 func (o *opener) git(src vendors.Git) (*Tree, error) {
 	r := repo{o.ctx, src.Repo}
-	commit, err := r.text("rev-parse", "--verify", "--end-of-options", src.Ref+"^{commit}")
+	commit, err := r.commit(src.Ref)
 	if err != nil {
-		return nil, fmt.Errorf("git repository %s: ref %s: %w", src.Repo, src.Ref, err)
+		return nil, err
 	}
-	commit = strings.TrimSpace(commit)
-	listing, err := r.text("ls-tree", "-r", "-z", "--full-tree", commit, "--", "xen/")
+	t := &Tree{From: fmt.Sprintf("git repository %s, %s (commit %.12s)", src.Repo, src.Ref, commit), Commit: commit}
+	c, err := o.checkout(t, r, commit)
 	if err != nil {
-		return nil, fmt.Errorf("git repository %s: %w", src.Repo, err)
+		return nil, err
+	}
+	if src.Lacks != "" {
+		t.Warnings = append(t.Warnings, lacks(src))
+	}
+	return o.finish(t, c, src.Queue)
+}
+
+func lacks(src vendors.Git) string {
+	return "this is not all of the base: it lacks " + src.Lacks
+}
+
+// commit is the commit that a ref names.
+func (r repo) commit(ref string) (string, error) {
+	commit, err := r.text("rev-parse", "--verify", "--end-of-options", ref+"^{commit}")
+	if err != nil {
+		return "", fmt.Errorf("git repository %s: ref %s: %w", r.dir, ref, err)
+	}
+	return strings.TrimSpace(commit), nil
+}
+
+// checkout reads the files of a commit, object by object. git archive would do
+// it in one go, but it runs the filters and follows the attributes of the
+// repository: its bytes are not always those of the commit, and a foreign
+// repository could start programs.
+func (o *opener) checkout(t *Tree, r repo, commit string) (*image, error) {
+	args := []string{"ls-tree", "-r", "-z", "--full-tree", commit}
+	if !o.whole {
+		args = append(args, "--", "xen/")
+	}
+	listing, err := r.text(args...)
+	if err != nil {
+		return nil, fmt.Errorf("git repository %s: %w", r.dir, err)
 	}
 	blobs, err := parseListing(listing)
 	if err != nil {
-		return nil, fmt.Errorf("git repository %s: %w", src.Repo, err)
-	}
-	if len(blobs) == 0 {
-		return nil, fmt.Errorf("git repository %s: no xen/ in %s; expected the source of Xen", src.Repo, src.Ref)
+		return nil, fmt.Errorf("git repository %s: %w", r.dir, err)
 	}
 	keep := o.keeper(nil)
 	if err := r.blobs(keep, blobs); err != nil {
-		return nil, fmt.Errorf("git repository %s: %w", src.Repo, err)
+		return nil, fmt.Errorf("git repository %s: %w", r.dir, err)
 	}
-	t := &Tree{From: fmt.Sprintf("git repository %s, %s (commit %.12s)", src.Repo, src.Ref, commit), Commit: commit}
-	files := keep.under("", "xen/")
-	t.Warnings = keep.follow(files, "")
-	if src.Lacks != "" {
-		t.Warnings = append(t.Warnings, "this is not all of the base: it lacks "+src.Lacks)
+	if !keep.has("xen/") {
+		return nil, fmt.Errorf("git repository %s: no xen/ in %s; expected the source of Xen", r.dir, commit)
 	}
-	return o.finish(t, files, src.Queue)
+	return keep.image(t, ""), nil
 }
 
 // A repo is a git repository on this machine.
@@ -88,8 +111,8 @@ func (r repo) text(args ...string) (string, error) {
 
 // A blob is a file of a commit.
 type blob struct {
-	name, id string
-	link     bool
+	name, id   string
+	link, exec bool
 }
 
 var treeLine = regexp.MustCompile(`^([0-7]{6}) (blob|commit) ([0-9a-f]{40}|[0-9a-f]{64})\t`)
@@ -110,7 +133,7 @@ func parseListing(listing string) ([]blob, error) {
 			return nil, fmt.Errorf("name %q leads out of the tree", name)
 		}
 		if m[2] == "blob" {
-			list = append(list, blob{name: name, id: m[3], link: m[1] == "120000"})
+			list = append(list, blob{name: name, id: m[3], link: m[1] == "120000", exec: m[1] == "100755"})
 		}
 	}
 	return list, nil
@@ -165,7 +188,10 @@ func (k *keeper) batch(r *bufio.Reader, list []blob) error {
 		}
 		if b.link {
 			k.links[b.name] = string(data)
-		} else if err := k.add(b.name, data); err != nil {
+			continue
+		}
+		k.program(b.name, b.exec)
+		if err := k.add(b.name, data); err != nil {
 			return err
 		}
 	}

@@ -400,13 +400,14 @@ func FuzzTar(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		o := &opener{ctx: t.Context(), limits: Limits{Stream: 1 << 20, Kept: 1 << 16, File: 1 << 15, Entries: 100}}
-		got, err := o.hypervisor(&Tree{}, bytes.NewReader(data))
+		c, err := o.unpack(&Tree{}, bytes.NewReader(data))
 		if err != nil {
-			if got != nil {
+			if c != nil {
 				t.Fatalf("files with error %v", err)
 			}
 			return
 		}
+		got := c.files
 		for name := range got {
 			if !fs.ValidPath(name) || !strings.HasPrefix(name, "xen/") {
 				t.Fatalf("name %q", name)
