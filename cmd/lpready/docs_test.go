@@ -25,7 +25,7 @@ const root = "../.."
 type block struct {
 	file  string
 	line  int    // of its fence
-	kind  string // word after "sh": empty, "debian", "apt" or "network"
+	kind  string // word after "sh": empty, "debian", "upstream", "apt" or "network"
 	lines []string
 }
 
@@ -98,6 +98,12 @@ func TestDocs(t *testing.T) {
 	}
 }
 
+// needed lists what the commands of a kind of block need.
+var needed = map[string][]string{
+	"debian":   {"LPREADY_XEN_DSC", "LPREADY_XEN_TREE", "LPREADY_XEN_CONFIG"},
+	"upstream": {"LPREADY_XEN_DSC", "LPREADY_XEN_GIT"},
+}
+
 // runs runs one line of a document, or skips it and says so.
 func runs(t *testing.T, b block, l string) (ran bool) {
 	t.Run(l, func(t *testing.T) {
@@ -114,11 +120,9 @@ func runs(t *testing.T, b block, l string) (ran bool) {
 		default:
 			t.Fatalf("%s:%d: expected a command of lpready or go: %s", b.file, b.line, l)
 		}
-		if b.kind == "debian" {
-			for _, v := range []string{"LPREADY_XEN_DSC", "LPREADY_XEN_TREE", "LPREADY_XEN_CONFIG"} {
-				if os.Getenv(v) == "" {
-					t.Skipf("%s is not set: see %s", v, "README.md")
-				}
+		for _, v := range needed[b.kind] {
+			if os.Getenv(v) == "" {
+				t.Skipf("%s is not set: see %s", v, "README.md")
 			}
 		}
 		var stdout, stderr bytes.Buffer
@@ -148,7 +152,12 @@ func workspace(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	link(filepath.Join(sample, "batch"), "batch")
+	for _, name := range []string{"batch", "monday", "thursday"} {
+		link(filepath.Join(sample, "batch"), name)
+	}
+	if git := os.Getenv("LPREADY_XEN_GIT"); git != "" {
+		link(git, "xen.git")
+	}
 	link(filepath.Join(sample, "key.asc"), "key.asc")
 	if dsc := os.Getenv("LPREADY_XEN_DSC"); dsc != "" {
 		files, err := filepath.Glob(filepath.Join(filepath.Dir(dsc), "xen_*"))

@@ -150,7 +150,7 @@ func (j *job) openTree(ctx context.Context, v *vendors.Base, b *base) (err error
 			return err
 		}
 	}
-	opened, err := tree.Open(ctx, from, tree.Options{})
+	opened, shut, err := j.openSource(ctx, from)
 	var absent *tree.NotHereError
 	switch {
 	case errors.As(err, &absent):
@@ -160,12 +160,31 @@ func (j *job) openTree(ctx context.Context, v *vendors.Base, b *base) (err error
 	case err != nil:
 		return err
 	default:
-		b.Tree, b.close = opened, opened.Close
+		b.Tree, b.close = opened, shut
 		for _, w := range opened.Warnings {
 			j.app.detail("base %s: %s", v.ID, w)
 		}
 	}
 	return nil
+}
+
+// openSource opens a source: a folder where it lies, anything else out of the
+// cache of prepared trees, where it is unpacked and patched only once.
+func (j *job) openSource(ctx context.Context, from vendors.Source) (*tree.Tree, func() error, error) {
+	if cache := j.cache(); cache != "" && from.Dir == "" {
+		prepared, err := tree.Prepare(ctx, from, filepath.Join(cache, "trees"), tree.Options{})
+		if err == nil {
+			return &prepared.Tree, prepared.Close, nil
+		}
+		if !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrPermission) {
+			return nil, nil, err
+		}
+	}
+	opened, err := tree.Open(ctx, from, tree.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return opened, opened.Close, nil
 }
 
 // xenVersion reads "4.17" from the tree's xen/Makefile.

@@ -31,11 +31,44 @@ format. "-" reads standard input. The exit code is that of the run.`,
 			defer f.Close()
 			in = f
 		}
-		r, err := render.Load(args[0], in)
+		saved, err := render.Read(args[0], in)
 		if err != nil {
 			return input(err)
 		}
-		return out.report(r)
+		return out.saved(saved)
 	}
 	return cmd
+}
+
+// saved writes a saved report with the handler of the command that made it.
+func (o *output) saved(s *render.Saved) error {
+	var fill func(io.Writer) error
+	var verdict error
+	layout := o.app.layout(o.file != "")
+	switch s.Command {
+	case "port":
+		r, err := render.LoadPort(s.Name, s.Reader())
+		if err != nil {
+			return input(err)
+		}
+		fill = func(w io.Writer) error { return render.Port(w, o.format.value, layout, r) }
+		verdict = placed(r)
+	case "revise":
+		r, err := render.LoadRevision(s.Name, s.Reader())
+		if err != nil {
+			return input(err)
+		}
+		fill = func(w io.Writer) error { return render.Revision(w, o.format.value, layout, r) }
+		verdict = revised(r)
+	default:
+		r, err := render.Load(s.Name, s.Reader())
+		if err != nil {
+			return input(err)
+		}
+		return o.report(r)
+	}
+	if err := o.write(fill); err != nil {
+		return err
+	}
+	return verdict
 }

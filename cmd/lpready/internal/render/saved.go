@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,34 @@ const (
 	maxSaved = 64 << 20 // bytes
 	maxCells = 100_000
 )
+
+// A Saved is a saved report that was read but not yet understood.
+type Saved struct {
+	Name    string
+	Command string // the command that made it, empty if it does not say
+	data    []byte
+}
+
+// Read takes in a saved report, within the limits.
+func Read(name string, r io.Reader) (*Saved, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxSaved+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(data) > maxSaved {
+		return nil, fmt.Errorf("%s: larger than %d MB, expected a report saved with --format json", name, maxSaved>>20)
+	}
+	var head struct {
+		Command string `json:"command"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, jsonError(data, err))
+	}
+	return &Saved{Name: name, Command: head.Command, data: data}, nil
+}
+
+// Reader reads the report from its start.
+func (s *Saved) Reader() io.Reader { return bytes.NewReader(s.data) }
 
 // Load reads a report that was saved as JSON. Name stands for it in errors. A
 // report of another contract, with unknown words or with totals that do not

@@ -133,6 +133,9 @@ func sourceOf(s *vendors.Source) string {
 			parts = append(parts, f.Topic+" "+f.Says)
 		}
 	}
+	if s.RPM != nil {
+		parts = append(parts, "RPM spec "+s.RPM.Spec)
+	}
 	return strings.Join(parts, ", ")
 }
 
