@@ -35,6 +35,10 @@ type Request struct {
 	Cache     string // folder of the index cache, empty for none
 	Version   string // of this program: what another version cached is not used; empty for no cache
 
+	// Revised, where set, tells how an advisory's code differs on a base from the
+	// version before it, in one sentence; "" where it does not.
+	Revised func(xsa int, base string) string
+
 	// Progress, where set, is called after each cell; not at the same time.
 	Progress func(done, total int, what string)
 }
@@ -55,7 +59,7 @@ func Assess(ctx context.Context, req Request) (*Report, error) {
 		if err != nil {
 			return nil, fmt.Errorf("base %s: %w", req.Bases[i].ID, err)
 		}
-		queued, warnings := prepared.queue(req.Batch)
+		queued, warnings := prepared.queue(req)
 		for _, w := range warnings {
 			report.Warnings = append(report.Warnings, fmt.Sprintf("base %s: %s", req.Bases[i].ID, w))
 		}

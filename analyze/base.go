@@ -71,6 +71,7 @@ type job struct {
 	patches  []patch.Patch
 	problem  string // why the patches cannot be read
 	port     *Port
+	revised  string         // how the code differs from the version before
 	needs    []string       // what of the batch it applies on top of, and not without
 	before   *csource.Index // nil without a source, or where nothing applies
 	after    *csource.Index
@@ -101,14 +102,14 @@ type state struct {
 
 // queue lines up the batch on the base: each recipe on the tree that those
 // before it leave behind; where it does not apply there, on the base alone.
-func (p *prepared) queue(batch *advisory.Batch) (jobs []*job, warnings []string) {
+func (p *prepared) queue(req Request) (jobs []*job, warnings []string) {
 	var start state
 	if p.index != nil {
 		start = state{patch.NewTree(p.Tree), p.index}
 	}
 	now := start
 	var applied []step
-	for i, entry := range batch.Entries {
+	for i, entry := range req.Batch.Entries {
 		j := &job{base: p, entry: entry, position: i}
 		if entry.Context {
 			after, touched, err := p.context(now, entry)
@@ -120,6 +121,9 @@ func (p *prepared) queue(batch *advisory.Batch) (jobs []*job, warnings []string)
 		}
 		jobs = append(jobs, j)
 		after, ok := j.choose(start, now)
+		if req.Revised != nil {
+			j.revised = req.Revised(entry.XSA, p.ID)
+		}
 		if ok {
 			j.needs = j.standsOn(start, applied)
 			now, applied = after, append(applied, step{j.name(), j.touched})

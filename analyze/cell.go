@@ -68,7 +68,7 @@ type verdict struct {
 
 // judge fills in what the tree, or else the text, shows.
 func (j *job) judge(c *Cell) {
-	in := &factor.Input{Patches: j.patches, Config: j.base.Config, Arch: j.base.arch, Xen: j.base.Xen}
+	in := &factor.Input{Patches: j.patches, Config: j.base.Config, Arch: j.base.arch, Xen: j.base.Xen, Revised: j.revised}
 	if j.port != nil {
 		in.Fit = &factor.Fit{Status: j.port.Status, Detail: j.port.Detail, Needs: j.needs}
 	}
@@ -96,7 +96,7 @@ func (v *verdict) decide(in *factor.Input, scope []string) {
 
 // derive takes the verdict on a tree from the cache, or works it out.
 func (j *job) derive(v *verdict, in *factor.Input, scope []string) error {
-	about, err := json.Marshal([]any{j.after.Digest(), j.patches, in.Fit, j.base.Config, j.base.arch, j.base.Xen})
+	about, err := json.Marshal([]any{j.after.Digest(), j.patches, in.Fit, in.Revised, j.base.Config, j.base.arch, j.base.Xen})
 	if err != nil {
 		return err
 	}

@@ -163,6 +163,15 @@ func (e *Entry) Patches(r Recipe) ([]NamedData, error) {
 	return out, errors.Join(missing...)
 }
 
+// Previous is the entry as the version before it had it; nil where no earlier
+// version came along with patches.
+func (e *Entry) Previous() *Entry {
+	if e.Advisory == nil || len(e.Advisory.Older) == 0 || len(e.Advisory.Older[0].Attachments) == 0 {
+		return nil
+	}
+	return advisoryEntry(e.Advisory.Older[0])
+}
+
 // Title is the advisory's title, else the subject of the first patch, else the
 // name of the entry.
 func (e *Entry) Title() string {

@@ -375,13 +375,7 @@ func (j *joiner) makeEntries(rest []*loose) {
 func (j *joiner) entry(xsa int, files []*loose) *Entry {
 	e := &Entry{XSA: xsa, Name: xsaName(xsa)}
 	if versions := j.advisories[xsa]; len(versions) > 0 {
-		e.Advisory, e.Recipes = versions[0], versions[0].Recipes
-		for _, f := range e.Advisory.Attachments {
-			if !isMetaName(f.Name) {
-				e.addFile(f.Name, f.Data)
-			}
-		}
-		return e
+		return advisoryEntry(versions[0])
 	}
 	slices.SortStableFunc(files, func(a, b *loose) int { return compareNatural(a.short, b.short) })
 	var metas []Recipe
@@ -401,6 +395,17 @@ func (j *joiner) entry(xsa int, files []*loose) *Entry {
 		e.cves = distinct(append(e.cves, f.cves...))
 	}
 	e.Recipes = makeRecipes(metas, nil, names)
+	return e
+}
+
+// advisoryEntry makes an entry of what came with one advisory.
+func advisoryEntry(a *Advisory) *Entry {
+	e := &Entry{XSA: a.XSA, Name: xsaName(a.XSA), Advisory: a, Recipes: a.Recipes}
+	for _, f := range a.Attachments {
+		if !isMetaName(f.Name) {
+			e.addFile(f.Name, f.Data)
+		}
+	}
 	return e
 }
 

@@ -8,7 +8,7 @@ func rules() []Rule {
 		generatedHeader, headerReach, hypervisorCode, initCode, initRefs, inlineAsm, inlineFunction,
 		kconfigChange, likelyInlined, lineShift, linkageChange, liveStateRepair, livepatchOff, lockingChange, lostLines, macroUsers,
 		memberRetyped, microcode, newFile, newVarSection, newVariable, noCodeChange, notCompiled, notHypervisor,
-		opsTable, otherArch, percpuNew, prerequisite, publicABI, refcountChange, registration, sectionChanged, signatureChange, smallFunction,
+		opsTable, otherArch, percpuNew, prerequisite, publicABI, refcountChange, registration, revisedCode, sectionChanged, signatureChange, smallFunction,
 		staticLocalAdded, staticLocalRemoved, structLayout, symbolMoved, symbolRemoved, textOnly,
 	}
 }

@@ -47,6 +47,7 @@ type Input struct {
 	Boot          *csource.Boot
 	Reach         *reach.Result
 	Fit           *Fit     // nil: nobody tried whether the patches apply
+	Revised       string   // how this version differs from the one before, where its code does
 	Evidence      Evidence // empty: Tree with an index, else Text
 	Xen           string   // version of the base, such as "4.17"
 

@@ -43,7 +43,8 @@ type fixture struct {
 	before  map[string]map[string]string
 	after   map[string]map[string]string
 	want    map[string]string
-	fit     map[string]*Fit
+	fit     map[string]*Fit   // how a case fits the base
+	revised map[string]string // what a case says of the version before
 }
 
 // readFit reads a status, what it needs, and places that do not fit, a line each.
@@ -69,7 +70,7 @@ func readFixture(t *testing.T, name string) *fixture {
 		t.Fatal(err)
 	}
 	f := &fixture{archive: archive, units: map[string][]string{}, off: map[string]bool{}, tree: map[string]string{},
-		before: map[string]map[string]string{}, after: map[string]map[string]string{}, want: map[string]string{}, fit: map[string]*Fit{}}
+		before: map[string]map[string]string{}, after: map[string]map[string]string{}, want: map[string]string{}, fit: map[string]*Fit{}, revised: map[string]string{}}
 	for _, file := range archive.Files {
 		data := string(file.Data)
 		first, rest, _ := strings.Cut(file.Name, "/")
@@ -100,6 +101,8 @@ func readFixture(t *testing.T, name string) *fixture {
 			switch side {
 			case "fit":
 				f.fit[first] = readFit(data)
+			case "revised":
+				f.revised[first] = strings.TrimSpace(data)
 			case "before":
 				f.before[first][path] = data
 			case "after":
@@ -107,7 +110,7 @@ func readFixture(t *testing.T, name string) *fixture {
 			case "want":
 				f.want[first] = data
 			default:
-				t.Fatalf("%s: %s: expected before/, after/, fit or want", name, file.Name)
+				t.Fatalf("%s: %s: expected before/, after/, fit, revised or want", name, file.Name)
 			}
 		}
 	}
@@ -247,7 +250,7 @@ func TestRules(t *testing.T) {
 			found, silent := 0, 0
 			for _, c := range f.cases {
 				in := f.input(t, c)
-				in.Fit = f.fit[c]
+				in.Fit, in.Revised = f.fit[c], f.revised[c]
 				got := show(run(in, []Rule{rule}))
 				switch quiet := strings.HasPrefix(c, "no-"); {
 				case quiet && got != "":

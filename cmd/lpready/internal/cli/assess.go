@@ -19,6 +19,7 @@ import (
 	"lpready/analyze"
 	"lpready/analyze/advisory"
 	"lpready/analyze/effort"
+	"lpready/analyze/revision"
 	"lpready/testdata"
 	"lpready/vendors"
 )
@@ -96,6 +97,10 @@ func (j *job) run(ctx context.Context, command string, paths []string) (*analyze
 			notes = append(notes, fmt.Sprintf("base %s: %s", b.ID, b.note))
 		}
 	}
+	if request.Revised, err = revisedCode(ctx, request); err != nil {
+		wipe()
+		return nil, openError(err)
+	}
 	report, err := analyze.Assess(ctx, request)
 	wipe()
 	if err != nil {
@@ -105,6 +110,31 @@ func (j *job) run(ctx context.Context, command string, paths []string) (*analyze
 	report.Warnings = append(notes, report.Warnings...)
 	j.app.detail("assessed %d cells in %v", len(report.Cells), j.app.Now().Sub(started).Round(time.Millisecond))
 	return report, j.keep(report)
+}
+
+// revisedCode compares the advisories that came in two versions, and tells of
+// each on each base where the code differs.
+func revisedCode(ctx context.Context, r analyze.Request) (func(xsa int, base string) string, error) {
+	old, fresh := new(advisory.Batch), new(advisory.Batch)
+	for _, e := range r.Batch.Entries {
+		if before := e.Previous(); before != nil {
+			old.Entries, fresh.Entries = append(old.Entries, before), append(fresh.Entries, e)
+		}
+	}
+	if len(old.Entries) == 0 {
+		return nil, nil
+	}
+	compared, err := revision.Compare(ctx, revision.Request{Old: old, New: fresh, Bases: r.Bases, Model: r.Model, Cache: r.Cache, Version: r.Version})
+	if err != nil {
+		return nil, err
+	}
+	says := map[string]string{}
+	for i := range compared.Cells {
+		if c := &compared.Cells[i]; c.Revision.Kind == revision.Code || c.Revision.Kind == revision.Unknown {
+			says[fmt.Sprint(c.XSA, c.Base)] = fmt.Sprintf("version %d against version %d: %s", c.Revision.To, c.Revision.From, c.Revision.Why)
+		}
+	}
+	return func(xsa int, base string) string { return says[fmt.Sprint(xsa, base)] }, nil
 }
 
 // read takes in the batch. The sample's comes as an archive on standard input.
