@@ -1,10 +1,6 @@
 package factor
 
-import (
-	"regexp"
-
-	"lpready/analyze/csource"
-)
+import "regexp"
 
 var lockingChange = Rule{
 	ID:    "locking-change",
@@ -15,18 +11,7 @@ var lockingChange = Rule{
 		"from one call to a later one (a hypercall continuation) can disagree. No tool sees it.",
 	Remedy:   "Read all users of the lock and of the data: does every path that is not in the payload agree with the new protocol? If not, replace it too, or accept both protocols.",
 	Severity: Review,
-	Check: func(in *Input) []Finding {
-		var list []Finding
-		in.funcs(func(c *change, f csource.FuncChange) {
-			if f.Old == nil || f.New == nil {
-				return
-			}
-			if changed := c.callChanges(f, isLock); len(changed) > 0 {
-				list = append(list, c.finding(changed[0].line, f.New.Name, "%s(): %s", f.New.Name, describe(changed)))
-			}
-		})
-		return list
-	},
+	Check:    countsOf(isLock),
 }
 
 var (

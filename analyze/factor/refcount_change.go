@@ -1,10 +1,6 @@
 package factor
 
-import (
-	"regexp"
-
-	"lpready/analyze/csource"
-)
+import "regexp"
 
 var refcountChange = Rule{
 	ID:    "refcount-change",
@@ -14,18 +10,7 @@ var refcountChange = Rule{
 		"code and the second under the new one leaks or is freed too early. No tool sees it.",
 	Remedy:   "Follow one reference from get to put across the moment of patching; where they do not meet in one call, let a hook adjust what exists.",
 	Severity: Review,
-	Check: func(in *Input) []Finding {
-		var list []Finding
-		in.funcs(func(c *change, f csource.FuncChange) {
-			if f.Old == nil || f.New == nil {
-				return
-			}
-			if changed := c.callChanges(f, isReference); len(changed) > 0 {
-				list = append(list, c.finding(changed[0].line, f.New.Name, "%s(): %s", f.New.Name, describe(changed)))
-			}
-		})
-		return list
-	},
+	Check:    countsOf(isReference),
 }
 
 var referenceName = regexp.MustCompile(`^(get|put)_(page|domain|knownalive_domain|gfn|pg_owner|pcidev|ref|vcpu|superpage)|` +

@@ -75,6 +75,23 @@ type callChange struct {
 	line  int // of the last call, in the file that has more of them
 }
 
+// countsOf is the check of a rule that compares, for each function, how often it
+// calls what the names are about.
+func countsOf(about func(name string) bool) func(*Input) []Finding {
+	return func(in *Input) []Finding {
+		var list []Finding
+		in.funcs(func(c *change, f csource.FuncChange) {
+			if f.Old == nil || f.New == nil {
+				return
+			}
+			if changed := c.callChanges(f, about); len(changed) > 0 {
+				list = append(list, c.finding(changed[0].line, f.New.Name, "%s(): %s", f.New.Name, describe(changed)))
+			}
+		})
+		return list
+	}
+}
+
 // callChanges compares the calls of a changed function that a predicate picks.
 func (c *change) callChanges(f csource.FuncChange, pick func(string) bool) []callChange {
 	count := make(map[string]*callChange)
