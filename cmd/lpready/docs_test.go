@@ -152,6 +152,12 @@ func workspace(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
+	objects, err := filepath.Abs(filepath.Join(root, "analyze", "objdiff", "testdata"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	link(filepath.Join(objects, "changed.old.o"), "before/event.o")
+	link(filepath.Join(objects, "changed.new.o"), "after/event.o")
 	for _, name := range []string{"batch", "monday", "thursday"} {
 		link(filepath.Join(sample, "batch"), name)
 	}
