@@ -63,10 +63,10 @@ func TestErrorsAreTyped(t *testing.T) {
 // The group dies, not only the shell: its background child must be gone too.
 func TestTimeoutKillsTheGroup(t *testing.T) {
 	for name, stop := range map[string]func(*Cmd) context.Context{
-		"limit": func(c *Cmd) context.Context { c.Timeout = 200 * time.Millisecond; return t.Context() },
+		"limit": func(c *Cmd) context.Context { c.Timeout = 2 * time.Second; return t.Context() },
 		"cancel": func(c *Cmd) context.Context {
 			ctx, cancel := context.WithCancel(t.Context())
-			time.AfterFunc(200*time.Millisecond, cancel)
+			time.AfterFunc(2*time.Second, cancel)
 			return ctx
 		},
 	} {
