@@ -436,7 +436,7 @@ type cursor struct {
 }
 
 func (c *cursor) bytes(n uint64) []byte {
-	if c.failed || c.at > len(c.data) || n > uint64(len(c.data)-c.at) {
+	if c.failed || c.at < 0 || c.at > len(c.data) || n > uint64(len(c.data)-c.at) {
 		c.failed = true
 		return nil
 	}
