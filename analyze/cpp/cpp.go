@@ -10,9 +10,10 @@ package cpp
 
 import (
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
-	"sort"
+	"slices"
 	"strings"
 	"sync"
 
@@ -126,12 +127,7 @@ func assemblerFeatures(index *csource.Index, arch string) []string {
 			found[string(m[1])] = true
 		}
 	}
-	var names []string
-	for name := range found {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
+	return slices.Sorted(maps.Keys(found))
 }
 
 // A source is a file cut at its directives, parsed once.
@@ -210,10 +206,8 @@ func firstWord(text string) string {
 
 // A Text is one unit after preprocessing.
 type Text struct {
-	Funcs   []Func          // in the order of the unit
-	Data    map[string]bool // identifiers in initialisers at file scope
-	Files   []string        // files read, sorted
-	Missing []string        // includes that the tree does not have, sorted
+	Funcs []Func          // in the order of the unit
+	Data  map[string]bool // identifiers in initialisers at file scope
 
 	names map[string]*Func
 }
@@ -221,7 +215,7 @@ type Text struct {
 // Unit preprocesses u and returns the functions of its source, of .c files that
 // the source includes, and of the headers that want accepts.
 func (p *Preprocessor) Unit(u csource.Unit, want func(header string) bool) *Text {
-	r := &unitRun{p: p, want: want, seen: map[string]bool{}, missing: map[string]bool{}}
+	r := &unitRun{p: p, want: want}
 	r.macros = expander{table: &macroTable{base: p.predef, own: make(map[string]*macro, 1<<13)}, budget: maxUnitTokens}
 	r.split.data = map[string]bool{}
 	for _, d := range u.Defines {
@@ -235,16 +229,7 @@ func (p *Preprocessor) Unit(u csource.Unit, want func(header string) bool) *Text
 	r.include("xen/include/xen/config.h", false)
 	r.include(u.Source, true)
 	r.flush()
-	return &Text{Funcs: r.split.funcs, Data: r.split.data, Files: sortedKeys(r.seen), Missing: sortedKeys(r.missing)}
-}
-
-func sortedKeys(set map[string]bool) []string {
-	keys := make([]string, 0, len(set))
-	for k := range set {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
+	return &Text{Funcs: r.split.funcs, Data: r.split.data}
 }
 
 // A unitRun is the state while one unit is read.
@@ -257,8 +242,6 @@ type unitRun struct {
 	pending []tok // raw text not yet expanded
 	parens  int
 	depth   int
-	seen    map[string]bool
-	missing map[string]bool
 }
 
 func (r *unitRun) define(m *macro) {
@@ -275,7 +258,6 @@ func (r *unitRun) include(name string, text bool) {
 	if f.guard != "" && r.macros.table.get(f.guard) != nil {
 		return
 	}
-	r.seen[name] = true
 	r.macros.budget -= includeCost
 	r.depth++
 	r.read(f, text)
@@ -373,8 +355,7 @@ func (r *unitRun) directInclude(f *source, d *directive) {
 		return
 	}
 	found := r.p.resolve(f.path, r.own, name, quoted)
-	if found == "" {
-		r.missing[name] = true
+	if found == "" { // a generated header that the tree does not have yet
 		return
 	}
 	text := strings.HasSuffix(found, ".c") || r.want != nil && r.want(found)

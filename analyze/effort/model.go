@@ -14,9 +14,6 @@ import (
 //go:embed effort.yaml
 var embedded []byte
 
-// Embedded is the text of the default numbers, each with its comment.
-func Embedded() []byte { return slices.Clone(embedded) }
-
 // A Point is three numbers of hours: if all goes well, most likely, if much goes
 // wrong.
 type Point struct {

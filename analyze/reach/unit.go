@@ -257,16 +257,15 @@ func (d *unitDiff) place(u csource.Unit, old, new *side, name, root string, why 
 		return
 	}
 	seen[name] = true
-	if new.symbol(name) {
+	key := [2]string{root, new.funcs[root].File}
+	switch edited := why[root].edited; {
+	case new.symbol(name):
 		d.add(u, old, new, name, describe(name, root, why))
-		if name != root && why[root].edited {
-			fn := new.funcs[root]
-			key := [2]string{root, fn.File}
+		if edited && name != root {
 			d.inlined[key] = append(d.inlined[key], u.Object+":"+name)
 		}
-	} else if name == root && why[root].edited {
-		key := [2]string{root, new.funcs[root].File}
-		d.inlined[key] = append(d.inlined[key], []string{}...)
+	case edited && name == root:
+		d.inlined[key] = nil // listed even if nobody is found to hold its code
 	}
 	if !new.swallowed(name, 0) {
 		return

@@ -213,9 +213,6 @@ type step struct {
 	trial   *trial
 }
 
-// batch tells whether a step is an item of the batch.
-func (s *step) batch() bool { return s.job != nil || s.context != nil }
-
 func (s *step) name() string {
 	switch {
 	case s.job != nil:

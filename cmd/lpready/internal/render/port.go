@@ -34,14 +34,12 @@ func Port(w io.Writer, format string, o Options, r *port.Report) error {
 // LoadPort reads a report of port that was saved as JSON. Name stands for it in
 // errors.
 func LoadPort(name string, in io.Reader) (*port.Report, error) {
-	data, err := io.ReadAll(io.LimitReader(in, maxSaved+1))
+	data, err := readSaved(in)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	r := new(port.Report)
 	switch err := json.Unmarshal(data, r); {
-	case len(data) > maxSaved:
-		return nil, fmt.Errorf("%s: larger than %d MB, expected a report saved with --format json", name, maxSaved>>20)
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", name, jsonError(data, err))
 	case r.Schema != analyze.Schema || r.Command != "port":

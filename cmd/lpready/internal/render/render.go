@@ -37,14 +37,13 @@ const minWidth = 72
 
 // formats are the handlers by name, in the order in which help lists them.
 var formats = []struct {
-	name  string
-	about string
-	make  func(Options) Handler
+	name string
+	make func(Options) Handler
 }{
-	{"table", "aligned text for a terminal", func(o Options) Handler { return newTable(o) }},
-	{"markdown", "for a ticket or a wiki", func(Options) Handler { return markdown{} }},
-	{"csv", "one row for each cell, for a spreadsheet", func(Options) Handler { return csvRows{} }},
-	{"json", "the whole record, contract " + analyze.Schema, func(Options) Handler { return jsonRecord{} }},
+	{"table", func(o Options) Handler { return newTable(o) }},
+	{"markdown", func(Options) Handler { return markdown{} }},
+	{"csv", func(Options) Handler { return csvRows{} }},
+	{"json", func(Options) Handler { return jsonRecord{} }},
 }
 
 // Formats lists the names of all formats.
@@ -54,16 +53,6 @@ func Formats() []string {
 		names[i] = f.name
 	}
 	return names
-}
-
-// About says in a few words what a format is for; empty for an unknown one.
-func About(format string) string {
-	for _, f := range formats {
-		if f.name == format {
-			return f.about
-		}
-	}
-	return ""
 }
 
 // For returns the handler of a format.

@@ -46,7 +46,7 @@ func Revision(w io.Writer, format string, o Options, r *revision.Report) error {
 // LoadRevision reads a report of revise that was saved as JSON, with the rules
 // of Load.
 func LoadRevision(name string, in io.Reader) (*revision.Report, error) {
-	data, err := io.ReadAll(io.LimitReader(in, maxSaved+1))
+	data, err := readSaved(in)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

@@ -28,12 +28,9 @@ type Saved struct {
 
 // Read takes in a saved report, within the limits.
 func Read(name string, r io.Reader) (*Saved, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxSaved+1))
+	data, err := readSaved(r)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if len(data) > maxSaved {
-		return nil, fmt.Errorf("%s: larger than %d MB, expected a report saved with --format json", name, maxSaved>>20)
 	}
 	var head struct {
 		Command string `json:"command"`
@@ -46,6 +43,15 @@ func Read(name string, r io.Reader) (*Saved, error) {
 
 // Reader reads the report from its start.
 func (s *Saved) Reader() io.Reader { return bytes.NewReader(s.data) }
+
+// readSaved reads all of a saved report, of any command.
+func readSaved(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxSaved+1))
+	if err == nil && len(data) > maxSaved {
+		err = fmt.Errorf("larger than %d MB, expected a report saved with --format json", maxSaved>>20)
+	}
+	return data, err
+}
 
 // Load reads a report that was saved as JSON. Name stands for it in errors. A
 // report of another contract, with unknown words or with totals that do not
@@ -60,12 +66,9 @@ func Load(name string, r io.Reader) (*analyze.Report, error) {
 }
 
 func load(r io.Reader) (*analyze.Report, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxSaved+1))
+	data, err := readSaved(r)
 	if err != nil {
 		return nil, err
-	}
-	if len(data) > maxSaved {
-		return nil, fmt.Errorf("larger than %d MB, expected a report saved with --format json", maxSaved>>20)
 	}
 	report := new(analyze.Report)
 	if err := json.Unmarshal(data, report); err != nil {
