@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"lpready/build/internal/lock"
 )
 
 // WorkCopy makes a copy of the tree that may be written to, in a folder that must
@@ -66,7 +68,7 @@ func newCopy(parent, pattern string) (string, *os.File, error) {
 		if err != nil {
 			return "", nil, err
 		}
-		taken, err := flock(hold, true)
+		taken, err := lock.Flock(hold, true)
 		if err == nil && taken {
 			if _, err = os.Lstat(dir); err == nil {
 				return dir, hold, nil
@@ -107,7 +109,7 @@ func sweepCopies(parent, pattern string) {
 		}
 		path := filepath.Join(parent, d.Name())
 		if f, err := os.Open(path); err == nil {
-			if mine, err := flock(f, true); mine && err == nil {
+			if mine, err := lock.Flock(f, true); mine && err == nil {
 				remove(path)
 			}
 			f.Close()

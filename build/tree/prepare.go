@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"lpready/build/internal/lock"
 	"lpready/vendors"
 )
 
@@ -22,12 +23,12 @@ type Prepared struct {
 	Key  string // names what it was made from, by content
 
 	manifest *manifest
-	lock     *lock
+	lock     *lock.Lock
 }
 
 // Close lets go of the tree. It stays in the cache.
 func (p *Prepared) Close() error {
-	return errors.Join(p.Tree.Close(), p.lock.release())
+	return errors.Join(p.Tree.Close(), p.lock.Release())
 }
 
 // Prepare gives the whole tree of a source from the cache, and makes it first if
@@ -158,7 +159,7 @@ func (s *store) get(ctx context.Context, key string, make func(dir string) (*man
 	var warnings []string
 	const rounds = 5 // each is lost to another run, or to somebody who changes files
 	for range rounds {
-		shared, err := waitLock(ctx, s.path(key+".lock"), false)
+		shared, err := lock.Wait(ctx, s.path(key+".lock"), false)
 		if err != nil {
 			return nil, s.errorf(key, err)
 		}
@@ -167,7 +168,7 @@ func (s *store) get(ctx context.Context, key string, make func(dir string) (*man
 			p.Warnings = warnings
 			return p, nil
 		}
-		shared.release()
+		shared.Release()
 		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errChanged) {
 			return nil, s.errorf(key, err)
 		}
@@ -192,20 +193,20 @@ const patience = 10 * time.Second
 func (s *store) fill(ctx context.Context, key string, make func(dir string) (*manifest, error), changed bool) error {
 	wait, cancel := ctx, context.CancelFunc(func() {})
 	if changed {
-		wait, cancel = context.WithTimeoutCause(ctx, patience, errBusy)
+		wait, cancel = context.WithTimeoutCause(ctx, patience, lock.ErrBusy)
 	}
 	defer cancel()
-	alone, err := waitLock(wait, s.path(key+".lock"), true)
+	alone, err := lock.Wait(wait, s.path(key+".lock"), true)
 	if err != nil {
 		if cause := context.Cause(wait); cause != nil {
 			err = cause
 		}
-		if errors.Is(err, errBusy) {
-			err = fmt.Errorf("its files were changed, and it is %w: end that run first", errBusy)
+		if errors.Is(err, lock.ErrBusy) {
+			err = fmt.Errorf("its files were changed, and it is %w: end that run first", lock.ErrBusy)
 		}
 		return s.errorf(key, err)
 	}
-	defer alone.release()
+	defer alone.Release()
 	if _, err := s.read(ctx, key); err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -241,7 +242,7 @@ func (s *store) fill(ctx context.Context, key string, make func(dir string) (*ma
 }
 
 // open opens an entry under a lock, which it keeps.
-func (s *store) open(ctx context.Context, key string, shared *lock) (*Prepared, error) {
+func (s *store) open(ctx context.Context, key string, shared *lock.Lock) (*Prepared, error) {
 	m, err := s.read(ctx, key)
 	if err != nil {
 		return nil, err
@@ -252,7 +253,7 @@ func (s *store) open(ctx context.Context, key string, shared *lock) (*Prepared, 
 		return nil, err
 	}
 	now := time.Now()
-	if err := os.Chtimes(shared.file.Name(), now, now); err != nil {
+	if err := os.Chtimes(shared.Name(), now, now); err != nil {
 		root.Close()
 		return nil, err
 	}
@@ -303,9 +304,9 @@ func (s *store) sweep(but string) {
 			if key == but {
 				continue
 			}
-			if alone, err := tryLock(s.path(key+".lock"), true); err == nil {
+			if alone, err := lock.Try(s.path(key+".lock"), true); err == nil {
 				remove(dir)
-				alone.release()
+				alone.Release()
 			}
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"lpready/build/internal/lock"
 	"lpready/vendors"
 )
 
@@ -205,7 +206,7 @@ func TestWorkCopy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer hold.Close()
-	if taken, err := flock(hold, true); !taken || err != nil {
+	if taken, err := lock.Flock(hold, true); !taken || err != nil {
 		t.Fatal(err)
 	}
 	if err := p.WorkCopy(t.Context(), work); err != nil {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"lpready/build/internal/lock"
 )
 
 // What a cache keeps when an entry is added to it.
@@ -76,7 +78,7 @@ func prune(dir string, now time.Time, age time.Duration, bytes int64, but string
 			if total -= u.bytes; u.made {
 				removed = append(removed, u.key)
 			}
-		case !errors.Is(err, errBusy):
+		case !errors.Is(err, lock.ErrBusy):
 			failed = append(failed, s.errorf(u.key, err))
 		}
 	}
@@ -86,11 +88,11 @@ func prune(dir string, now time.Time, age time.Duration, bytes int64, but string
 
 // drop removes an entry that nobody has open, with its lock file.
 func (s *store) drop(key string) error {
-	alone, err := tryLock(s.path(key+".lock"), true)
+	alone, err := lock.Try(s.path(key+".lock"), true)
 	if err != nil {
 		return err
 	}
-	defer alone.release()
+	defer alone.Release()
 	if err := s.discard(key); err != nil {
 		return err
 	}

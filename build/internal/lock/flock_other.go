@@ -1,12 +1,12 @@
 //go:build !(linux || darwin || dragonfly || freebsd || netbsd || openbsd)
 
-package tree
+package lock
 
 import (
 	"errors"
 	"os"
 )
 
-func flock(f *os.File, exclusive bool) (taken bool, err error) {
+func Flock(f *os.File, exclusive bool) (taken bool, err error) {
 	return false, &os.PathError{Op: "flock", Path: f.Name(), Err: errors.ErrUnsupported}
 }

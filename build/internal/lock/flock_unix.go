@@ -1,16 +1,16 @@
 //go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
 
-package tree
+package lock
 
 import (
 	"os"
 	"syscall"
 )
 
-// flock takes a lock on an open file, or says that another has it. The system
+// Flock takes a lock on an open file, or says that another has it. The system
 // lets go of it when the file is closed, and so when the process dies, however
 // it dies.
-func flock(f *os.File, exclusive bool) (taken bool, err error) {
+func Flock(f *os.File, exclusive bool) (taken bool, err error) {
 	how := syscall.LOCK_SH
 	if exclusive {
 		how = syscall.LOCK_EX
