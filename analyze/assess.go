@@ -3,6 +3,7 @@ package analyze
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"runtime"
@@ -39,8 +40,23 @@ type Request struct {
 	// version before it, in one sentence; "" where it does not.
 	Revised func(xsa int, base string) string
 
+	// Prove, where set, compiles a cell before and after its patches and compares
+	// the objects. No proof means that the base cannot be compiled here; an error
+	// ends the assessment.
+	Prove func(context.Context, Trial) (*factor.Proof, error)
+
 	// Progress, where set, is called after each cell; not at the same time.
 	Progress func(done, total int, what string)
+}
+
+// A Trial is one cell that is to be compiled: the files of the base's source that
+// what comes before it changed, and those that are changed with it, with their
+// content (nil: removed) and names from the root of the source.
+type Trial struct {
+	XSA                     int
+	Base                    string
+	Before, After           map[string][]byte
+	BeforeIndex, AfterIndex *csource.Index
 }
 
 // Assess judges every advisory of the batch on every base. Cells come in the
@@ -65,7 +81,7 @@ func Assess(ctx context.Context, req Request) (*Report, error) {
 		}
 		jobs = append(jobs, queued...)
 	}
-	cells, err := runAll(ctx, jobs, req.Progress)
+	cells, err := runAll(ctx, req, jobs)
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +92,8 @@ func Assess(ctx context.Context, req Request) (*Report, error) {
 }
 
 // runAll assesses the jobs, as many at once as there are processors.
-func runAll(ctx context.Context, jobs []*job, progress func(int, int, string)) ([]Cell, error) {
-	cells := make([]Cell, len(jobs))
+func runAll(ctx context.Context, req Request, jobs []*job) ([]Cell, error) {
+	cells, errs := make([]Cell, len(jobs)), make([]error, len(jobs))
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	done := 0
@@ -90,17 +106,25 @@ func runAll(ctx context.Context, jobs []*job, progress func(int, int, string)) (
 			if ctx.Err() != nil {
 				return
 			}
+			if req.Prove != nil {
+				if j.proof, errs[i] = j.prove(ctx, req.Prove); errs[i] != nil {
+					return
+				}
+			}
 			cells[i] = j.assess()
 			mu.Lock()
 			defer mu.Unlock()
 			done++
-			if progress != nil {
-				progress(done, len(jobs), fmt.Sprintf("%s on %s", j.name(), j.base.ID))
+			if req.Progress != nil {
+				req.Progress(done, len(jobs), fmt.Sprintf("%s on %s", j.name(), j.base.ID))
 			}
 		}()
 	}
 	wg.Wait()
-	return cells, ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return cells, errors.Join(errs...)
 }
 
 // inOrder sorts cells, which come base by base, by advisory. It reorders jobs

@@ -13,6 +13,7 @@ import (
 	"lpready/analyze/advisory"
 	"lpready/analyze/cpp"
 	"lpready/analyze/csource"
+	"lpready/analyze/factor"
 	"lpready/analyze/patch"
 )
 
@@ -73,6 +74,8 @@ type job struct {
 	port     *Port
 	revised  string         // how the code differs from the version before
 	needs    []string       // what of the batch it applies on top of, and not without
+	proof    *factor.Proof  // nil where nothing was compiled
+	trees    [2]*patch.Tree // before and after, where those are not nil
 	before   *csource.Index // nil without a source, or where nothing applies
 	after    *csource.Index
 	touched  []string // files that the recipe changes, sorted
@@ -207,12 +210,14 @@ func (j *job) try(recipe advisory.Recipe, start, now state) (state, bool) {
 	after, touched, port := apply(now, j.patches)
 	if fits(port) {
 		j.before, j.after, j.touched, j.port = now.index, after.index, touched, port
+		j.trees = [2]*patch.Tree{now.tree, after.tree}
 		return after, true
 	}
 	alone, touched, other := apply(start, j.patches)
 	switch {
 	case fits(other):
 		j.before, j.after, j.touched, j.port = start.index, alone.index, touched, other
+		j.trees = [2]*patch.Tree{start.tree, alone.tree}
 		j.port.On = "the base alone: it does not apply after the patches before it"
 	case other.Status == string(patch.Applied):
 		j.port = other

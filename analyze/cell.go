@@ -7,6 +7,7 @@ import (
 
 	"lpready/analyze/csource"
 	"lpready/analyze/factor"
+	"lpready/analyze/objdiff"
 	"lpready/analyze/patch"
 	"lpready/analyze/reach"
 )
@@ -64,11 +65,14 @@ type verdict struct {
 	Functions []Function
 	Inlined   []Inlined
 	Rebuilt   int
+	Objects   []*objdiff.Diff
+	Layouts   []objdiff.Layout
+	Probe     *Probe
 }
 
 // judge fills in what the tree, or else the text, shows.
 func (j *job) judge(c *Cell) {
-	in := &factor.Input{Patches: j.patches, Config: j.base.Config, Arch: j.base.arch, Xen: j.base.Xen, Revised: j.revised}
+	in := &factor.Input{Proof: j.proof, Patches: j.patches, Config: j.base.Config, Arch: j.base.arch, Xen: j.base.Xen, Revised: j.revised}
 	if j.port != nil {
 		in.Fit = &factor.Fit{Status: j.port.Status, Detail: j.port.Detail, Needs: j.needs}
 	}
@@ -77,6 +81,9 @@ func (j *job) judge(c *Cell) {
 		v.decide(in, c.Scope)
 	} else {
 		c.Evidence = factor.Tree
+		if j.proof != nil {
+			c.Evidence = factor.Object
+		}
 		if err := j.derive(&v, in, c.Scope); err != nil {
 			c.undecided(err.Error())
 			return
@@ -84,6 +91,7 @@ func (j *job) judge(c *Cell) {
 	}
 	c.Findings, c.Class, c.Why = v.Findings, v.Class, v.Why
 	c.Functions, c.Inlined, c.Rebuilt = v.Functions, v.Inlined, v.Rebuilt
+	c.Objects, c.Layouts, c.Probe = v.Objects, v.Layouts, v.Probe
 	if in.Fit != nil && c.Class == factor.NotNeeded && in.Fit.Status == string(patch.Applied) {
 		c.Evidence = factor.Tree
 	}
@@ -96,6 +104,14 @@ func (v *verdict) decide(in *factor.Input, scope []string) {
 
 // derive takes the verdict on a tree from the cache, or works it out.
 func (j *job) derive(v *verdict, in *factor.Input, scope []string) error {
+	if in.Proof != nil {
+		if err := j.fill(in); err != nil {
+			return err
+		}
+		v.decide(in, scope)
+		v.prove(in)
+		return nil
+	}
 	about, err := json.Marshal([]any{j.after.Digest(), j.patches, in.Fit, in.Revised, j.base.Config, j.base.arch, j.base.Xen})
 	if err != nil {
 		return err

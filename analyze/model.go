@@ -12,6 +12,7 @@ import (
 
 	"lpready/analyze/effort"
 	"lpready/analyze/factor"
+	"lpready/analyze/objdiff"
 )
 
 // The words of the verdicts live with the rules that produce them.
@@ -39,28 +40,41 @@ type Report struct {
 
 // A Cell is one advisory on one base.
 type Cell struct {
-	XSA        int        `json:"xsa"`
-	Version    int        `json:"version,omitempty"`
-	Title      string     `json:"title"`
-	CVEs       []string   `json:"cves,omitempty"`
-	Public     *time.Time `json:"public"` // null where unknown
-	Base       string     `json:"base"`
-	Xen        string     `json:"xen,omitempty"`
-	Recipe     string     `json:"recipe,omitempty"` // where the recipe came from, and for which Xen if not for this one
-	Patches    []string   `json:"patches"`
-	Signature  string     `json:"signature"`
-	Checksums  string     `json:"checksums"`
-	Scope      []string   `json:"scope"`
-	Class      Class      `json:"class"`
-	Evidence   Evidence   `json:"evidence"`
-	Why        string     `json:"why"` // one sentence: what decided the class
-	Functions  []Function `json:"functions,omitempty"`
-	Inlined    []Inlined  `json:"inlined,omitempty"`
-	Rebuilt    int        `json:"rebuilt,omitempty"` // compiled units that see a changed file
-	Findings   []Finding  `json:"findings,omitempty"`
-	Port       *Port      `json:"port,omitempty"`
-	Mitigation string     `json:"mitigation,omitempty"`
-	Hours      *Hours     `json:"hours,omitempty"`
+	XSA       int        `json:"xsa"`
+	Version   int        `json:"version,omitempty"`
+	Title     string     `json:"title"`
+	CVEs      []string   `json:"cves,omitempty"`
+	Public    *time.Time `json:"public"` // null where unknown
+	Base      string     `json:"base"`
+	Xen       string     `json:"xen,omitempty"`
+	Recipe    string     `json:"recipe,omitempty"` // where the recipe came from, and for which Xen if not for this one
+	Patches   []string   `json:"patches"`
+	Signature string     `json:"signature"`
+	Checksums string     `json:"checksums"`
+	Scope     []string   `json:"scope"`
+	Class     Class      `json:"class"`
+	Evidence  Evidence   `json:"evidence"`
+	Why       string     `json:"why"` // one sentence: what decided the class
+	Functions []Function `json:"functions,omitempty"`
+	Inlined   []Inlined  `json:"inlined,omitempty"`
+	Rebuilt   int        `json:"rebuilt,omitempty"` // compiled units that see a changed file
+	Findings  []Finding  `json:"findings,omitempty"`
+	Probe     *Probe     `json:"probe,omitempty"`
+
+	Objects []*objdiff.Diff  `json:"objects,omitempty"` // that differ, where they were compiled
+	Layouts []objdiff.Layout `json:"layouts,omitempty"` // types that these have otherwise
+
+	Port       *Port  `json:"port,omitempty"`
+	Mitigation string `json:"mitigation,omitempty"`
+	Hours      *Hours `json:"hours,omitempty"`
+}
+
+// A Probe says what was compiled for a cell.
+type Probe struct {
+	Compiler string  `json:"compiler"`
+	Reached  int     `json:"reached"`  // objects that see a changed file
+	Compared int     `json:"compared"` // objects that were compiled or taken from the base, and compared
+	Seconds  float64 `json:"seconds"`
 }
 
 // A Function is one symbol of one object that the patch is predicted (or, with

@@ -14,7 +14,7 @@ import (
 	"lpready/analyze"
 	"lpready/analyze/advisory"
 	"lpready/analyze/factor"
-	"lpready/analyze/internal/truth"
+	"lpready/analyze/truth"
 )
 
 // allowed follows the rules of ../shared/truth/README.md, the first that fits.

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"lpready/analyze/csource"
-	"lpready/analyze/internal/truth"
+	"lpready/analyze/truth"
 )
 
 // A command is how make compiled one unit, from its .cmd file.

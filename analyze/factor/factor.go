@@ -11,7 +11,8 @@
 // at boot, and the predicted reach. With patches alone ("text") the source is
 // rebuilt from the hunks. The package does not compile anything: padding,
 // inlining and generated headers are judged from the source, and what the
-// source cannot show is said to be unknown.
+// source cannot show is said to be unknown. Where somebody else compiled both
+// sides (Proof), the objects decide what they can decide.
 package factor
 
 import (
@@ -46,6 +47,7 @@ type Input struct {
 	Units         []csource.Unit // what Config compiles
 	Boot          *csource.Boot
 	Reach         *reach.Result
+	Proof         *Proof   // nil: nothing was compiled
 	Fit           *Fit     // nil: nobody tried whether the patches apply
 	Revised       string   // how this version differs from the one before, where its code does
 	Evidence      Evidence // empty: Tree with an index, else Text
@@ -85,6 +87,7 @@ func run(in *Input, rules []Rule) []Finding {
 			all = append(all, rule.complete(f, in.evidence()))
 		}
 	}
+	all = in.settle(all)
 	slices.SortFunc(all, compareFindings)
 	return distinct(all)
 }

@@ -13,11 +13,14 @@ var fanOut = Rule{
 			several = 30
 			many    = 100
 		)
+		n := 0
+		objects := make(map[string]bool)
+		if in.Proof != nil && in.Proof.Trees != nil {
+			return in.fannedOut(several, many)
+		}
 		if in.Reach == nil {
 			return nil
 		}
-		n := 0
-		objects := make(map[string]bool)
 		for _, f := range in.Reach.Functions {
 			if f.Change == "edited" || f.Change == "affected" {
 				n++
@@ -27,10 +30,29 @@ var fanOut = Rule{
 		if n < several {
 			return nil
 		}
-		f := Finding{Message: count(n, "function") + " of " + count(len(objects), "object") + " are predicted to change"}
-		if n < many {
-			f.Severity = Review
-		}
-		return []Finding{f}
+		return []Finding{fan(n, many, count(n, "function")+" of "+count(len(objects), "object")+" are predicted to change")}
 	},
+}
+
+// fannedOut counts the functions of the payload.
+func (in *Input) fannedOut(several, many int) []Finding {
+	n, objects := 0, 0
+	for _, d := range in.Proof.Trees.Objects {
+		n += len(d.Functions)
+		objects += min(len(d.Functions), 1)
+	}
+	if n < several {
+		return nil
+	}
+	f := fan(n, many, count(n, "function")+" of "+count(objects, "object")+" change")
+	f.Evidence = Object
+	return []Finding{f}
+}
+
+func fan(n, many int, message string) Finding {
+	f := Finding{Message: message}
+	if n < many {
+		f.Severity = Review
+	}
+	return f
 }

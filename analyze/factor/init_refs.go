@@ -2,6 +2,7 @@ package factor
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -21,6 +22,9 @@ var initRefs = Rule{
 	Check: func(in *Input) []Finding {
 		if in.After == nil {
 			return nil
+		}
+		if in.Proof != nil && len(in.Proof.Freed) > 0 {
+			return in.references(in.Proof.Freed, "the payload's part of %s refers to %s, freed after boot")
 		}
 		var list []Finding
 		seen := make(map[string]bool)
@@ -178,4 +182,18 @@ func (in *Input) noteInit(names map[string][]place, runtime map[string]bool, nam
 	} else if !at.static && section != ".exit.text" {
 		runtime[name] = true
 	}
+}
+
+// references joins what objects refer to into one finding for each of them.
+func (in *Input) references(refs []Reference, format string) (list []Finding) {
+	names := map[string][]string{}
+	for _, r := range refs {
+		names[r.Object] = append(names[r.Object], r.Symbol)
+	}
+	for _, object := range slices.Sorted(maps.Keys(names)) {
+		f := objectf("", format, object, some(names[object]))
+		f.File, f.Evidence = in.sourceOf(object), Object
+		list = append(list, f)
+	}
+	return list
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"lpready/analyze/csource"
+	"lpready/analyze/objdiff"
 )
 
 var lineShift = Rule{
@@ -21,6 +22,14 @@ var lineShift = Rule{
 	Check: func(in *Input) []Finding {
 		if in.After == nil {
 			return in.textShifts()
+		}
+		if in.Proof != nil && in.Proof.Trees != nil {
+			return in.proven(func(d *objdiff.Diff) []Finding {
+				if len(d.LineOnly) == 0 {
+					return nil
+				}
+				return []Finding{objectf("", "%s", shiftMessage(d.LineOnly))}
+			})
 		}
 		if in.Reach != nil {
 			return in.reachShifts()

@@ -3,6 +3,7 @@ package factor
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -29,6 +30,8 @@ var update = flag.Bool("update", false, "rewrite golden findings in testdata")
 //	text-mode           run without the tree, on the patch alone
 //	tree/<path>         a file of every case
 //	<case>/before/<path>, <case>/after/<path>
+//	<case>/fit          how the case fits the base, see readFit
+//	<case>/proof        what compiling it showed: a Proof as JSON
 //	<case>/want         what the rule finds; golden
 //
 // A case whose name begins with "no-" is one in which the rule must be silent.
@@ -45,6 +48,7 @@ type fixture struct {
 	want    map[string]string
 	fit     map[string]*Fit   // how a case fits the base
 	revised map[string]string // what a case says of the version before
+	proof   map[string]*Proof // what compiling a case showed
 }
 
 // readFit reads a status, what it needs, and places that do not fit, a line each.
@@ -70,7 +74,7 @@ func readFixture(t *testing.T, name string) *fixture {
 		t.Fatal(err)
 	}
 	f := &fixture{archive: archive, units: map[string][]string{}, off: map[string]bool{}, tree: map[string]string{},
-		before: map[string]map[string]string{}, after: map[string]map[string]string{}, want: map[string]string{}, fit: map[string]*Fit{}, revised: map[string]string{}}
+		before: map[string]map[string]string{}, after: map[string]map[string]string{}, want: map[string]string{}, fit: map[string]*Fit{}, revised: map[string]string{}, proof: map[string]*Proof{}}
 	for _, file := range archive.Files {
 		data := string(file.Data)
 		first, rest, _ := strings.Cut(file.Name, "/")
@@ -101,6 +105,11 @@ func readFixture(t *testing.T, name string) *fixture {
 			switch side {
 			case "fit":
 				f.fit[first] = readFit(data)
+			case "proof":
+				f.proof[first] = new(Proof)
+				if err := json.Unmarshal(file.Data, f.proof[first]); err != nil {
+					t.Fatalf("%s: %s: %v", name, file.Name, err)
+				}
 			case "revised":
 				f.revised[first] = strings.TrimSpace(data)
 			case "before":
@@ -110,7 +119,7 @@ func readFixture(t *testing.T, name string) *fixture {
 			case "want":
 				f.want[first] = data
 			default:
-				t.Fatalf("%s: %s: expected before/, after/, fit, revised or want", name, file.Name)
+				t.Fatalf("%s: %s: expected before/, after/, fit, proof, revised or want", name, file.Name)
 			}
 		}
 	}
@@ -250,7 +259,7 @@ func TestRules(t *testing.T) {
 			found, silent := 0, 0
 			for _, c := range f.cases {
 				in := f.input(t, c)
-				in.Fit, in.Revised = f.fit[c], f.revised[c]
+				in.Fit, in.Revised, in.Proof = f.fit[c], f.revised[c], f.proof[c]
 				got := show(run(in, []Rule{rule}))
 				switch quiet := strings.HasPrefix(c, "no-"); {
 				case quiet && got != "":

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"lpready/analyze/csource"
+	"lpready/analyze/objdiff"
 )
 
 var structLayout = Rule{
@@ -31,7 +32,7 @@ var structLayout = Rule{
 				}
 			}
 		}
-		return append(list, in.boundFindings()...)
+		return append(append(list, in.boundFindings()...), in.compiledLayouts()...)
 	},
 }
 
@@ -178,4 +179,66 @@ func (in *Input) boundFinding(k constant, path string, t *csource.Type) []Findin
 		return []Finding{f}
 	}
 	return nil
+}
+
+// compiledLayouts are the types that the compiler lays out otherwise, with where
+// their objects live.
+func (in *Input) compiledLayouts() (list []Finding) {
+	if in.Proof == nil || in.Proof.Trees == nil {
+		return nil
+	}
+	for i := range in.Proof.Trees.Layouts {
+		l := &in.Proof.Trees.Layouts[i]
+		if l.Kind != "changed" {
+			continue
+		}
+		f := Finding{Symbol: l.Type, Evidence: Object, Message: fmt.Sprintf("%s: %s, in %s", l.Type, l.Summary(), count(len(l.Objects), "object"))}
+		f.File, f.Line = in.defined(l.Type)
+		life := in.Proof.life(l.Type)
+		kind, name, _ := strings.Cut(l.Type, " ")
+		where, live := in.whereLive(kind, name)
+		switch {
+		case life.Kind == objdiff.LifeHidden:
+			f.Message += "; live: functions only hold pointers to it, so that it was allocated or is somebody else's"
+		case outlives(life.Kind):
+			f.Message += "; live: " + strings.Join(life.Path, " > ")
+		case live:
+			f.Message += "; " + where
+		case len(life.Users) > 0 && in.replacedWhole(life.Users):
+			f.Severity, f.Class = Review, ""
+			f.Message += "; no object outlives a call, and every function that uses it is in the payload"
+		default:
+			f.Severity, f.Class = Review, ""
+			f.Message += "; no object of it is seen to outlive a call"
+		}
+		if f.Severity == "" && l.SamePlaces() {
+			f.Severity, f.Class = Review, ""
+			f.Message += "; no member moves"
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+// replacedWhole tells whether all functions, as object:name, are changed.
+func (in *Input) replacedWhole(users []string) bool {
+	replaced := map[string]bool{}
+	for _, d := range in.Proof.Trees.Objects {
+		for _, name := range slices.Concat(d.Functions, d.NewFunctions) {
+			replaced[d.Path+":"+name] = true
+		}
+	}
+	return !slices.ContainsFunc(users, func(u string) bool { return !replaced[u] })
+}
+
+// defined is where a type that the patch changes stands.
+func (in *Input) defined(name string) (string, int) {
+	for _, c := range in.facts().changes {
+		for _, t := range c.Types {
+			if t.Old != nil && spell(t.Old.Kind, t.Old.Name) == name {
+				return c.Path, t.Old.Start
+			}
+		}
+	}
+	return "", 0
 }

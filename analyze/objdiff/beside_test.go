@@ -11,8 +11,8 @@ import (
 
 // TestBeside runs the real create-diff-object on pairs of objects and wants the
 // same exit code, the same functions and the same words. LPREADY_CDO is the
-// program, LPREADY_PAIRS the folder (CASE/old/..., CASE/new/...; TestTruth keeps
-// one), LPREADY_SYMS the hypervisor with symbols. The public copy of 2019 needs
+// program, LPREADY_PAIRS the folder (CASE/old/..., CASE/new/...; the
+// truth test of build/probe keeps one), LPREADY_SYMS the hypervisor with symbols. The public copy of 2019 needs
 // repairs first: it takes for granted that every section has a symbol, knows no
 // cold parts, and counts static locals that it has correlated as new.
 func TestBeside(t *testing.T) {

@@ -13,12 +13,13 @@ const (
 	tagUnit, tagStruct, tagFuncType, tagTypedef, tagUnion = 0x11, 0x13, 0x15, 0x16, 0x17
 	tagVariadic, tagInlined, tagSubrange, tagBase         = 0x18, 0x1d, 0x21, 0x24
 	tagConst, tagEnumerator, tagFunc, tagVolatile         = 0x26, 0x28, 0x2e, 0x35
-	tagRestrict, tagAtomic                                = 0x37, 0x47
+	tagRestrict, tagAtomic, tagVariable                   = 0x37, 0x47, 0x34
 
 	atSibling, atName, atSize, atBitOffset, atBitSize           = 0x01, 0x03, 0x0b, 0x0c, 0x0d
 	atLowPC, atRanges, atConst, atUpper, atOrigin, atCount      = 0x11, 0x55, 0x1c, 0x2f, 0x31, 0x37
 	atMemberAt, atDeclaration, atExternal, atSpec, atType       = 0x38, 0x3c, 0x3f, 0x47, 0x49
 	atEntryPC, atDataBitOffset, atStrOffsetsBase, atLinkageName = 0x52, 0x6b, 0x72, 0x6e
+	atLocation                                                  = 0x02
 
 	formAddr, formBlock2, formBlock4, formData2, formData4    = 0x01, 0x03, 0x04, 0x05, 0x06
 	formData8, formString, formBlock, formBlock1, formData1   = 0x07, 0x08, 0x09, 0x0a, 0x0b
@@ -203,6 +204,7 @@ type die struct {
 	count                     int64 // -1 where absent
 	typ, origin, sibling      int
 	lowPC                     int // where the address stands, 0 for none
+	location                  int // of a variable of static storage: where its address stands, else 0
 	ranges                    bool
 	declaration, external     bool
 }
@@ -255,6 +257,8 @@ func (u *unit) read(c *cursor, e *die) error {
 		case atLowPC:
 			e.lowPC = c.at
 			u.skip(c, f)
+		case atLocation:
+			e.location = u.location(c, f)
 		case atRanges:
 			e.ranges = true
 			u.skip(c, f)
@@ -375,6 +379,26 @@ func (u *unit) number(c *cursor, f *field) int64 {
 	}
 	u.skip(c, f)
 	return -1
+}
+
+// location reads where a variable lies: where its address stands if it has one
+// for good, else 0.
+func (u *unit) location(c *cursor, f *field) int {
+	n := uint64(0)
+	switch f.form {
+	case formExprloc:
+		n = c.uleb()
+	case formBlock1:
+		n = uint64(c.u8())
+	default:
+		u.skip(c, f)
+		return 0
+	}
+	at := c.at
+	if op := c.bytes(n); len(op) == 1+u.addr && op[0] == 0x03 { // DW_OP_addr and nothing else
+		return at + 1
+	}
+	return 0
 }
 
 // skip passes over the value of an attribute.

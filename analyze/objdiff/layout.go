@@ -207,3 +207,66 @@ func (p *pair) debug(d *Diff, opt Options) error {
 	d.names = &typeNames{a.named, b.named}
 	return nil
 }
+
+// Summary tells in one line what is not as before.
+func (l *Layout) Summary() string {
+	switch l.Kind {
+	case "new":
+		return sprintf("new, %d bytes", l.Size[1])
+	case "removed":
+		return sprintf("removed, %d bytes", l.Size[0])
+	}
+	var words []string
+	if l.Size[0] != l.Size[1] {
+		words = append(words, sprintf("size %d -> %d", l.Size[0], l.Size[1]))
+	}
+	moved := 0
+	for _, c := range l.Changes {
+		switch c.Change {
+		case "moved":
+			if moved++; moved == 1 {
+				words = append(words, sprintf("%s moved %d -> %d", c.Member, c.Offset[0], c.Offset[1]))
+			}
+		case "retyped":
+			words = append(words, strings.TrimSpace(sprintf("%s was %s, is %s", c.Member, c.Was, c.Now)))
+		case "added":
+			words = append(words, sprintf("%s added at %d", c.Member, c.Offset[1]))
+		default:
+			words = append(words, sprintf("%s removed from %d", c.Member, c.Offset[0]))
+		}
+	}
+	if moved > 1 {
+		words = append(words, sprintf("%d more moved", moved-1))
+	}
+	return strings.Join(words, ", ")
+}
+
+// SamePlaces tells whether all members are where they were, and only their names
+// or types are others. A function pointer of another type counts as moved: old
+// functions would be called with new arguments.
+func (l *Layout) SamePlaces() bool {
+	if l.Size[0] != l.Size[1] {
+		return false
+	}
+	balance := map[int64]int{} // members added and removed, by place
+	for _, c := range l.Changes {
+		switch c.Change {
+		case "moved":
+			return false
+		case "added":
+			balance[c.Offset[1]]++
+		case "removed":
+			balance[c.Offset[0]]--
+		case "retyped":
+			if strings.Contains(c.Was+c.Now, "(") {
+				return false
+			}
+		}
+	}
+	for _, n := range balance {
+		if n != 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -59,10 +59,10 @@ type Diff struct {
 	Ignored      *Ignored `json:"silently_ignored,omitempty"`
 	Warnings     []string `json:"warnings,omitempty"` // the tool's
 
-	Layouts    []Layout  `json:"-"` // of structures and unions
-	Types      []Layout  `json:"-"` // enumerations, type names, prototypes
-	Inlined    []Inlined `json:"-"` // what the changed functions swallowed
-	References []string  `json:"-"` // symbols that a payload needs from outside the object
+	Layouts    []Layout  `json:"-"`                    // of structures and unions
+	Types      []Layout  `json:"-"`                    // enumerations, type names, prototypes
+	Inlined    []Inlined `json:"inlined,omitempty"`    // what the changed functions swallowed
+	References []string  `json:"references,omitempty"` // symbols that a payload needs from outside the object
 
 	names *typeNames // of all types, for joining the layouts of many objects
 }

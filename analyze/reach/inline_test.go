@@ -10,7 +10,7 @@ import (
 
 	"lpready/analyze/cpp"
 	"lpready/analyze/csource"
-	"lpready/analyze/internal/truth"
+	"lpready/analyze/truth"
 )
 
 // TestInlining holds the prediction of which static functions keep a symbol

@@ -13,8 +13,8 @@ import (
 
 	"lpready/analyze/cpp"
 	"lpready/analyze/csource"
-	"lpready/analyze/internal/truth"
 	"lpready/analyze/patch"
+	"lpready/analyze/truth"
 )
 
 // A verdict is an outcome with the names of its functions as the source has them.

@@ -26,8 +26,9 @@ var mayImport = map[string][]string{
 	"analyze/patch":    {},
 	"analyze/csource":  {},
 	"analyze/cpp":      {"analyze/csource"},
+	"analyze/match":    {"analyze/csource"},
 	"analyze/reach":    {"analyze/patch", "analyze/csource", "analyze/cpp"},
-	"analyze/factor":   {"analyze/patch", "analyze/csource", "analyze/reach"},
+	"analyze/factor":   {"analyze/patch", "analyze/csource", "analyze/reach", "analyze/objdiff"},
 	"analyze/effort":   {"analyze/factor", "analyze/strict"},
 	"analyze/strict":   {},
 	"build":            {"analyze/...", "vendors/...", "build/..."},
@@ -37,7 +38,7 @@ var mayImport = map[string][]string{
 }
 
 // testsOnly is a package that nothing but tests imports.
-const testsOnly = "analyze/internal/truth"
+const testsOnly = "analyze/truth"
 
 // A source is one Go file of the project.
 type source struct {

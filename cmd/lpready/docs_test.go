@@ -25,7 +25,7 @@ const root = "../.."
 type block struct {
 	file  string
 	line  int    // of its fence
-	kind  string // word after "sh": empty, "debian", "upstream", "apt" or "network"
+	kind  string // word after "sh": empty, a key of needed, "apt" or "network"
 	lines []string
 }
 
@@ -102,6 +102,8 @@ func TestDocs(t *testing.T) {
 var needed = map[string][]string{
 	"debian":   {"LPREADY_XEN_DSC", "LPREADY_XEN_TREE", "LPREADY_XEN_CONFIG"},
 	"upstream": {"LPREADY_XEN_DSC", "LPREADY_XEN_GIT"},
+	"compile":  {"LPREADY_XEN_DSC", "LPREADY_XEN_CACHE"},
+	"symbols":  {"LPREADY_XEN_DSC", "LPREADY_XEN_CACHE", "LPREADY_SYMS_SHIPPED"},
 }
 
 // runs runs one line of a document, or skips it and says so.
@@ -126,7 +128,13 @@ func runs(t *testing.T, b block, l string) (ran bool) {
 			}
 		}
 		var stdout, stderr bytes.Buffer
-		err := cli.Run(t.Context(), cli.Env{Args: args, Getenv: func(string) string { return "" },
+		getenv := func(name string) string {
+			if name == "XDG_CACHE_HOME" && (b.kind == "compile" || b.kind == "symbols") {
+				return os.Getenv("LPREADY_XEN_CACHE")
+			}
+			return ""
+		}
+		err := cli.Run(t.Context(), cli.Env{Args: args, Getenv: getenv,
 			Now: func() time.Time { return at }, Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr})
 		if err != nil && !errors.As(err, new(cli.NotReady)) {
 			t.Fatalf("%s:%d: %s: %v\n%s", b.file, b.line, l, err, stderr.String())
@@ -177,6 +185,9 @@ func workspace(t *testing.T) string {
 	if tree := os.Getenv("LPREADY_XEN_TREE"); tree != "" {
 		link(tree, "xen-4.17.5+72")
 	}
+	if syms := os.Getenv("LPREADY_SYMS_SHIPPED"); syms != "" {
+		link(syms, "symbols/usr/lib/debug/boot/xen-syms-4.17-amd64")
+	}
 	if config := os.Getenv("LPREADY_XEN_CONFIG"); config != "" {
 		link(config, "hypervisor/boot/xen-4.17-amd64.config")
 	}
@@ -223,6 +234,9 @@ func TestContract(t *testing.T) {
 		seen[v] = true
 		for i := range v.NumField() {
 			key, _, _ := strings.Cut(v.Field(i).Tag.Get("json"), ",")
+			if !v.Field(i).IsExported() {
+				continue
+			}
 			if !bytes.Contains(data, []byte("`"+key+"`")) {
 				t.Errorf("docs/json.md does not tell about %q of %v", key, v)
 			}

@@ -38,6 +38,7 @@ type job struct {
 	xsas    xsaNumbers
 	noCache bool
 	sample  bool
+	probing probing
 }
 
 // addJob gives a command the flags of a job.
@@ -97,12 +98,25 @@ func (j *job) run(ctx context.Context, command string, paths []string) (*analyze
 			notes = append(notes, fmt.Sprintf("base %s: %s", b.ID, b.note))
 		}
 	}
+	if j.probing.on {
+		more, done, err := j.prove(ctx, bases, &request)
+		if err != nil {
+			wipe()
+			return nil, err
+		}
+		defer done()
+		notes = append(notes, more...)
+	}
 	if request.Revised, err = revisedCode(ctx, request); err != nil {
 		wipe()
 		return nil, openError(err)
 	}
 	report, err := analyze.Assess(ctx, request)
 	wipe()
+	var coded interface{ ExitCode() int }
+	if errors.As(err, &coded) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, openError(err)
 	}

@@ -42,8 +42,10 @@ func (j *job) profile() (*vendors.Profile, error) {
 // after it, and with a note where something is not at hand.
 type base struct {
 	analyze.Base
-	note  string
-	close func() error
+	vendor *vendors.Base
+	from   vendors.Source
+	note   string
+	close  func() error
 }
 
 // openBases makes the bases of a job from the vendor's profile and from the
@@ -116,7 +118,7 @@ func (j *job) ownID() string {
 // openBase opens the source and the .config of a base. What the flags give
 // stands in for what the profile says.
 func (j *job) openBase(ctx context.Context, v *vendors.Base) (base, error) {
-	b := base{Base: analyze.Base{ID: v.ID, Xen: cmp.Or(j.xen, v.Xen), Arch: cmp.Or(j.arch.value, v.Kbuild())}}
+	b := base{vendor: v, Base: analyze.Base{ID: v.ID, Xen: cmp.Or(j.xen, v.Xen), Arch: cmp.Or(j.arch.value, v.Kbuild())}}
 	var err error
 	if b.Config, err = j.openConfig(v); err != nil {
 		return b, err
@@ -150,6 +152,7 @@ func (j *job) openTree(ctx context.Context, v *vendors.Base, b *base) (err error
 			return err
 		}
 	}
+	b.from = from
 	opened, shut, err := j.openSource(ctx, from)
 	var absent *tree.NotHereError
 	switch {

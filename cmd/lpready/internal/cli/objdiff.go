@@ -58,12 +58,20 @@ machine or a tool.`,
 		err = out.write(func(w io.Writer) error {
 			return render.Objdiff(w, out.format.value, a.layout(out.file != ""), started.UTC().Truncate(time.Second), trees)
 		})
-		if n := trees.Count(objdiff.Refused); err == nil && n > 0 {
-			return NotReady{Cells: n, Of: len(trees.Objects)}
+		if err != nil {
+			return err
 		}
-		return err
+		return compared(trees)
 	}
 	return cmd
+}
+
+// compared tells by its error how many objects are refused.
+func compared(t *objdiff.Trees) error {
+	if n := t.Count(objdiff.Refused); n > 0 {
+		return NotReady{Cells: n, Of: len(t.Objects)}
+	}
+	return nil
 }
 
 var xenNumber = regexp.MustCompile(`^\d+\.\d+(\.\d+)?$`)

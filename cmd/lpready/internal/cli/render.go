@@ -60,6 +60,20 @@ func (o *output) saved(s *render.Saved) error {
 		}
 		fill = func(w io.Writer) error { return render.Revision(w, o.format.value, layout, r) }
 		verdict = revised(r)
+	case "objdiff":
+		t, at, err := render.LoadObjdiff(s)
+		if err != nil {
+			return input(err)
+		}
+		fill = func(w io.Writer) error { return render.Objdiff(w, o.format.value, layout, at, t) }
+		verdict = compared(t)
+	case "match":
+		m, at, err := render.LoadMatch(s)
+		if err != nil {
+			return input(err)
+		}
+		fill = func(w io.Writer) error { return render.Match(w, o.format.value, layout, at, m) }
+		verdict = matched(m)
 	default:
 		r, err := render.Load(s.Name, s.Reader())
 		if err != nil {

@@ -15,11 +15,14 @@ and the column BY says so.`,
 		Example: `  lpready triage --sample
   lpready triage --xen 4.17 ~/mail/embargoed.mbox
   lpready triage --source ~/xen-4.17.5 --config ~/xen.config --keyring xen.asc batch.tar.xz
+  lpready triage --probe --source ~/xen-4.17.5 --config ~/xen.config batch/
   lpready triage --vendor profile.yaml --base 8.3 --format json -o batch.json batch/`,
 		Args: batchArgs,
 	}
 	out := addOutput(a, cmd)
 	j := addJob(a, cmd)
+	addProbing(cmd, j)
+	cmd.Flags().BoolVar(&j.probing.on, "probe", false, "compile what each recipe reaches, before and after, and let the objects decide")
 	cmd.RunE = func(cmd *cobra.Command, paths []string) error {
 		report, err := j.run(cmd.Context(), cmd.Name(), paths)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/olekukonko/tablewriter/tw"
 
 	"lpready/analyze"
+	"lpready/analyze/objdiff"
 )
 
 // maxShown is how many functions of a cell people are shown: a change of a
@@ -26,6 +27,7 @@ func (t table) depth(w io.Writer, r *analyze.Report) {
 		t.port(w, c)
 		t.findings(w, c)
 		t.functions(w, c)
+		t.objects(w, c)
 		t.hours(w, c)
 	}
 	t.warnings(w, r)
@@ -130,6 +132,34 @@ func (t table) functions(w io.Writer, c *analyze.Cell) {
 			t.bullet(w, "  - ", inlined(&f))
 		}
 	}
+}
+
+// objects shows what compiling showed.
+func (t table) objects(w io.Writer, c *analyze.Cell) {
+	if c.Probe == nil {
+		return
+	}
+	fmt.Fprintf(w, "\n  Objects: %s\n", probed(c.Probe))
+	for _, d := range c.Objects[:min(len(c.Objects), maxShown)] {
+		t.bullet(w, "  - ", fmt.Sprintf("%s: %s", plain(d.Path), d.Verdict))
+		for _, f := range objectFacts(d) {
+			t.field(w, "    ", f.Topic, plain(brief(f.Says)))
+		}
+	}
+	if more := len(c.Objects) - maxShown; more > 0 {
+		fmt.Fprintf(w, "  ... and %d more; JSON has them all\n", more)
+	}
+	if rows := layoutRows(&objdiff.Trees{Layouts: c.Layouts}); len(rows) > 0 {
+		for i := range rows {
+			rows[i] = append([]string{""}, rows[i]...)
+		}
+		t.grid(w, []string{"", "TYPE", "CHANGES", "OBJECTS"}, plainRows(rows), left(4))
+	}
+}
+
+// probed sums up what was compiled.
+func probed(p *analyze.Probe) string {
+	return fmt.Sprintf("%d see the change, %d compared, in %.1f s, with %s", p.Reached, p.Compared, p.Seconds, plain(p.Compiler))
 }
 
 func rebuilt(c *analyze.Cell) string {

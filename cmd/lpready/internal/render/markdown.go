@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"lpready/analyze"
+	"lpready/analyze/objdiff"
 )
 
 // markdown writes GitHub flavoured Markdown. Text of advisories is escaped so
@@ -63,6 +64,7 @@ func (m markdown) depth(w io.Writer, r *analyze.Report) {
 		m.port(w, c)
 		m.findings(w, c)
 		m.functions(w, c)
+		m.objects(w, c)
 		m.hours(w, c)
 	}
 }
@@ -110,6 +112,20 @@ func (m markdown) functions(w io.Writer, c *analyze.Cell) {
 		for _, f := range c.Inlined {
 			fmt.Fprintf(w, "- %s\n", mark(inlined(&f)))
 		}
+	}
+}
+
+func (m markdown) objects(w io.Writer, c *analyze.Cell) {
+	if c.Probe == nil {
+		return
+	}
+	fmt.Fprintf(w, "\n## Objects\n\n%s.\n", mark(probed(c.Probe)))
+	for _, d := range c.Objects[:min(len(c.Objects), maxShown)] {
+		objectMarkdown(w, "###", d)
+	}
+	if rows := layoutRows(&objdiff.Trees{Layouts: c.Layouts}); len(rows) > 0 {
+		fmt.Fprint(w, "\n## Types\n\n")
+		m.table(w, []string{"Type", "Changes", "Objects:"}, rows)
 	}
 }
 

@@ -30,13 +30,27 @@ func Objdiff(w io.Writer, format string, o Options, at time.Time, t *objdiff.Tre
 }
 
 func objdiffJSON(w io.Writer, at time.Time, t *objdiff.Trees) error {
-	return writeJSON(w, struct {
-		Schema    string    `json:"schema"`
-		Command   string    `json:"command"`
-		Generated time.Time `json:"generated"`
-		*objdiff.Trees
-		Totals objdiffTotals `json:"totals"`
-	}{analyze.Schema, "objdiff", at, t, totalsOf(t)})
+	return writeJSON(w, objdiffRecord{analyze.Schema, "objdiff", at, t, totalsOf(t)})
+}
+
+type objdiffRecord struct {
+	Schema    string    `json:"schema"`
+	Command   string    `json:"command"`
+	Generated time.Time `json:"generated"`
+	*objdiff.Trees
+	Totals objdiffTotals `json:"totals"`
+}
+
+// LoadObjdiff reads a difference that was saved as JSON, and when it was made.
+func LoadObjdiff(s *Saved) (*objdiff.Trees, time.Time, error) {
+	var r objdiffRecord
+	if err := s.decode(&r, func() string { return r.Schema }); err != nil {
+		return nil, time.Time{}, err
+	}
+	if r.Trees == nil || r.Totals != totalsOf(r.Trees) {
+		return nil, time.Time{}, fmt.Errorf("%s: the totals do not belong to the objects", s.Name)
+	}
+	return r.Trees, r.Generated, nil
 }
 
 type objdiffTotals struct {
@@ -104,47 +118,13 @@ func objectFacts(d *objdiff.Diff) (list []line) {
 	return list
 }
 
-// changes sums up a type's changes in one line.
-func changes(l *objdiff.Layout) string {
-	switch l.Kind {
-	case "new":
-		return fmt.Sprintf("new, %s", plural(fmt.Sprint(l.Size[1]), "byte"))
-	case "removed":
-		return fmt.Sprintf("removed, %s", plural(fmt.Sprint(l.Size[0]), "byte"))
-	}
-	var words []string
-	if l.Size[0] != l.Size[1] {
-		words = append(words, fmt.Sprintf("size %d -> %d", l.Size[0], l.Size[1]))
-	}
-	moved := 0
-	for _, c := range l.Changes {
-		switch {
-		case c.Change == "moved":
-			if moved++; moved > 1 {
-				continue
-			}
-			words = append(words, fmt.Sprintf("%s moved %d -> %d", c.Member, c.Offset[0], c.Offset[1]))
-		case c.Change == "retyped":
-			words = append(words, strings.TrimSpace(fmt.Sprintf("%s was %s, is %s", c.Member, c.Was, c.Now)))
-		case c.Change == "added":
-			words = append(words, fmt.Sprintf("%s added at %d", c.Member, c.Offset[1]))
-		default:
-			words = append(words, fmt.Sprintf("%s removed from %d", c.Member, c.Offset[0]))
-		}
-	}
-	if moved > 1 {
-		words = append(words, fmt.Sprintf("%d more moved", moved-1))
-	}
-	return strings.Join(words, ", ")
-}
-
 // layouts are the rows on types: structures and unions first. Types that are
 // merely new or gone are no matter for those that stay.
 func layoutRows(t *objdiff.Trees) (rows [][]string) {
 	for _, list := range [][]objdiff.Layout{t.Layouts, t.Types} {
 		for i := range list {
 			if l := &list[i]; l.Kind == "changed" {
-				rows = append(rows, []string{l.Type, changes(l), fmt.Sprint(len(l.Objects))})
+				rows = append(rows, []string{l.Type, l.Summary(), fmt.Sprint(len(l.Objects))})
 			}
 		}
 	}
@@ -192,14 +172,19 @@ func objdiffMarkdown(w io.Writer, t *objdiff.Trees) {
 		if !d.Differs() {
 			continue
 		}
-		fmt.Fprintf(w, "\n## %s: %s\n\n", mark(d.Path), d.Verdict)
-		for _, f := range objectFacts(d) {
-			fmt.Fprintf(w, "- %s: %s\n", f.Topic, mark(f.Says))
-		}
+		objectMarkdown(w, "##", d)
 	}
 	if rows := layoutRows(t); len(rows) > 0 {
 		fmt.Fprint(w, "\n## Types\n\n")
 		markdown{}.table(w, []string{"Type", "Changes", "Objects:"}, rows)
+	}
+}
+
+// objectMarkdown is a section on one object.
+func objectMarkdown(w io.Writer, heading string, d *objdiff.Diff) {
+	fmt.Fprintf(w, "\n%s %s: %s\n\n", heading, mark(d.Path), d.Verdict)
+	for _, f := range objectFacts(d) {
+		fmt.Fprintf(w, "- %s: %s\n", f.Topic, mark(f.Says))
 	}
 }
 

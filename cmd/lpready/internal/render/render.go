@@ -66,7 +66,7 @@ func For(format string, o Options) (Handler, error) {
 }
 
 // inDepth tells whether a report shows each cell in full rather than one line.
-func inDepth(r *analyze.Report) bool { return r.Command == "analyze" }
+func inDepth(r *analyze.Report) bool { return r.Command == "analyze" || r.Command == "probe" }
 
 // bases lists the bases of a report in the order in which they first appear.
 func bases(r *analyze.Report) []string {

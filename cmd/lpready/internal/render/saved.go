@@ -44,6 +44,17 @@ func Read(name string, r io.Reader) (*Saved, error) {
 // Reader reads the report from its start.
 func (s *Saved) Reader() io.Reader { return bytes.NewReader(s.data) }
 
+// decode reads a report of the contract into v.
+func (s *Saved) decode(v any, schema func() string) error {
+	if err := json.Unmarshal(s.data, v); err != nil {
+		return fmt.Errorf("%s: %w", s.Name, jsonError(s.data, err))
+	}
+	if schema() != analyze.Schema {
+		return fmt.Errorf("%s: schema %q, expected %q", s.Name, schema(), analyze.Schema)
+	}
+	return nil
+}
+
 // readSaved reads all of a saved report, of any command.
 func readSaved(r io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxSaved+1))

@@ -24,21 +24,45 @@ import (
 // An Outcome is what livepatch-build-tools' differ said of one XSA, and a
 // reading of it.
 type Outcome struct {
-	XSA       int      `json:"xsa"`
-	Verdict   string   `json:"verdict"`
-	Effective string   `json:"effective"`
-	Hazards   []string `json:"hazards"`
-	Base      string   `json:"base"`              // upstream commit before the fix
-	Changed   []string `json:"changed_functions"` // "object:name", with clone suffixes
-	New       []string `json:"new_functions"`
-	Errors    []string `json:"errors"`
+	XSA       int       `json:"xsa"`
+	Verdict   string    `json:"verdict"`
+	Effective string    `json:"effective"`
+	Hazards   []string  `json:"hazards"`
+	Base      string    `json:"base"` // upstream commit before the fix
+	Objects   []string  `json:"changed_objects"`
+	Changed   []string  `json:"changed_functions"` // "object:name", with clone suffixes
+	New       []string  `json:"new_functions"`
+	Data      []string  `json:"included_data"`
+	Errors    []string  `json:"errors"`
+	Init      []string  `json:"init_functions_touched"`
+	Freed     []string  `json:"payload_refs_init"`
+	Ignored   []Ignored `json:"silently_ignored"`
 	Commits   []struct{ Commit string }
-	Layouts   []struct{ Kind string } `json:"layout_changes"`
+	Layouts   []Layout `json:"layout_changes"`
+}
+
+// Ignored is what of an object differs and was passed over.
+type Ignored struct {
+	Object       string   `json:"object"`
+	Init         []string `json:"init"`
+	Text         []string `json:"text"`
+	Alternatives []string `json:"alternatives"`
+}
+
+// A Layout is a structure that pahole shows otherwise.
+type Layout struct {
+	Struct  string   `json:"struct"`
+	Kind    string   `json:"kind"`
+	Before  *int64   `json:"before"`
+	After   *int64   `json:"after"`
+	Added   []string `json:"added"`
+	Removed []string `json:"removed"`
+	Moved   []string `json:"moved"`
 }
 
 // Layout tells whether a structure with members changed its layout.
 func (o *Outcome) Layout() bool {
-	return slices.ContainsFunc(o.Layouts, func(l struct{ Kind string }) bool { return l.Kind == "changed" })
+	return slices.ContainsFunc(o.Layouts, func(l Layout) bool { return l.Kind == "changed" })
 }
 
 // Load reads the outcome of one XSA.

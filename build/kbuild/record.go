@@ -1,0 +1,217 @@
+package kbuild
+
+import (
+	"bufio"
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"lpready/analyze/csource"
+)
+
+// A Unit is one object, and how the build made it. Paths are relative to xen/.
+type Unit struct {
+	Object  string
+	Source  string   // empty where it is made of another object
+	From    string   // that object: foo.o of foo.init.o
+	Deps    []string // files that its source includes, the source among them, sorted
+	Asm     bool
+	dir     string // in which the command runs
+	command string // of the shell
+}
+
+// record reads the units that a build left in a tree.
+func record(dir string) ([]Unit, error) {
+	xen := filepath.Join(dir, csource.Root)
+	var list []Unit
+	err := filepath.WalkDir(xen, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".o.cmd") {
+			return err
+		}
+		rel, err := filepath.Rel(xen, name)
+		if err != nil || foreign(filepath.ToSlash(rel)) {
+			return err
+		}
+		u, err := readCmd(xen, filepath.ToSlash(rel))
+		if err == nil && u != nil {
+			list = append(list, *u)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(list, func(u Unit) bool { return path.Ext(u.Source) == ".c" }) {
+		if list, err = fromLog(dir, list); err != nil {
+			return nil, err
+		}
+	}
+	if len(list) == 0 {
+		return nil, errors.New("the build left no record of its commands: expected .NAME.o.cmd files below xen/")
+	}
+	slices.SortFunc(list, func(a, b Unit) int { return cmp.Compare(a.Object, b.Object) })
+	return slices.CompactFunc(list, func(a, b Unit) bool { return a.Object == b.Object }), nil
+}
+
+// foreign tells what is built below xen/ but is no part of the hypervisor, or is
+// linked of other objects.
+func foreign(name string) bool {
+	base := strings.TrimSuffix(strings.TrimPrefix(path.Base(name), "."), ".cmd")
+	return strings.HasPrefix(name, "tools/") || strings.HasPrefix(name, "test/") || strings.HasPrefix(name, "scripts/") ||
+		strings.HasPrefix(base, "built_in") || strings.HasPrefix(base, "prelink") || strings.HasPrefix(base, "xen")
+}
+
+// readCmd reads what Kbuild wrote about an object: the command and, from Xen 4.17
+// on, the source and what it includes. No unit means that nothing is made there.
+func readCmd(xen, name string) (*Unit, error) {
+	data, err := os.ReadFile(filepath.Join(xen, name))
+	if err != nil {
+		return nil, err
+	}
+	first, rest, _ := strings.Cut(string(data), "\n")
+	target, command, ok := strings.Cut(strings.TrimPrefix(first, "cmd_"), ":=")
+	if !ok {
+		return nil, fmt.Errorf("%s: line 1: expected cmd_OBJECT := COMMAND", name)
+	}
+	target = strings.TrimSpace(target)
+	u := &Unit{Object: path.Join(path.Dir(name), path.Base(target)), command: unescape(strings.TrimSpace(command))}
+	if target != u.Object {
+		u.dir = path.Dir(name) // until 4.16 make runs in each folder
+	}
+	if from, ok := strings.CutSuffix(u.Object, ".init.o"); ok {
+		u.From = from + ".o"
+		return u, nil
+	}
+	for l := range strings.Lines(rest) {
+		l = strings.TrimSuffix(strings.TrimSpace(l), " \\")
+		if source, ok := strings.CutPrefix(l, "source_"+target+" := "); ok {
+			u.Deps = append(u.Deps, u.resolve(xen, source)...)
+		} else if l != "" && !strings.ContainsAny(l, "$=:") {
+			u.Deps = append(u.Deps, u.resolve(xen, l)...)
+		}
+	}
+	if !compiles.MatchString(u.command) {
+		return nil, nil // arch/x86/efi/buildid.o is converted from another file
+	}
+	return u, u.complete(xen)
+}
+
+// unescape takes back what Kbuild's make-cmd did.
+func unescape(command string) string {
+	return strings.NewReplacer("$$", "$", `\#`, "#").Replace(command)
+}
+
+// resolve names a file as the compiler saw it and, where that is a link that the
+// build made (arch/x86/efi/boot.c), as the source has it.
+func (u *Unit) resolve(xen, name string) []string {
+	if filepath.IsAbs(name) {
+		rel, err := filepath.Rel(xen, name)
+		if err != nil {
+			return nil
+		}
+		name = filepath.ToSlash(rel)
+	} else {
+		name = path.Join(u.dir, name)
+	}
+	if strings.HasPrefix(name, "../") {
+		return nil
+	}
+	list := []string{name}
+	if real, err := filepath.EvalSymlinks(filepath.Join(xen, name)); err == nil {
+		if rel, err := filepath.Rel(xen, real); err == nil && filepath.ToSlash(rel) != name && filepath.IsLocal(rel) {
+			list = append(list, filepath.ToSlash(rel))
+		}
+	}
+	return list
+}
+
+var compiles = regexp.MustCompile(` -c +(\S+\.[cS])(?: |$)`)
+
+// complete finds the source in the command, and the dependencies in the file that
+// the compiler wrote, where Kbuild has not told.
+func (u *Unit) complete(xen string) error {
+	m := compiles.FindStringSubmatch(u.command)
+	if m == nil {
+		return fmt.Errorf("%s: expected a command that compiles: %.200s", u.Object, u.command)
+	}
+	at := u.resolve(xen, m[1])
+	if len(at) == 0 {
+		return fmt.Errorf("%s: expected a source below xen/, found %s", u.Object, m[1])
+	}
+	u.Source = at[0]
+	u.Asm = path.Ext(m[1]) == ".S"
+	if len(u.Deps) == 0 {
+		data, err := os.ReadFile(filepath.Join(xen, path.Dir(u.Object), "."+path.Base(u.Object)+".d"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		u.Deps = u.readDeps(xen, string(data))
+	}
+	u.Deps = append(u.Deps, at...)
+	slices.Sort(u.Deps)
+	u.Deps = slices.Compact(u.Deps)
+	return nil
+}
+
+// readDeps reads a rule as gcc -MMD writes it: TARGET: FILE FILE \ ...
+func (u *Unit) readDeps(xen, rule string) (list []string) {
+	_, files, _ := strings.Cut(rule, ":")
+	for l := range strings.Lines(files) {
+		if strings.TrimSpace(l) == "" {
+			break // -MP adds empty rules
+		}
+		for name := range strings.FieldsSeq(strings.ReplaceAll(l, `\`, " ")) {
+			if strings.HasSuffix(name, ":") {
+				return list
+			}
+			list = append(list, u.resolve(xen, name)...)
+		}
+	}
+	return list
+}
+
+var entering = regexp.MustCompile(`^make(?:\[\d+\])?: Entering directory '(.*)'`)
+
+// fromLog adds the units that only make's output tells of: until Xen 4.15 the
+// commands that compile C are echoed, in the folder that make says it enters.
+func fromLog(dir string, list []Unit) ([]Unit, error) {
+	f, err := os.Open(filepath.Join(filepath.Dir(dir), logName))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	xen := filepath.Join(dir, csource.Root)
+	folder := ""
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		l := lines.Text()
+		if m := entering.FindStringSubmatch(l); m != nil {
+			if folder, err = filepath.Rel(xen, m[1]); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		m := compiles.FindStringSubmatch(l)
+		if m == nil || !filepath.IsLocal(folder) {
+			continue
+		}
+		u := Unit{dir: filepath.ToSlash(folder), command: l}
+		u.Object = path.Join(u.dir, strings.TrimSuffix(m[1], path.Ext(m[1]))+".o")
+		if _, err := os.Stat(filepath.Join(xen, u.Object)); err != nil || foreign(u.Object) {
+			continue
+		}
+		if err := u.complete(xen); err != nil {
+			return nil, err
+		}
+		list = append(list, u)
+	}
+	return list, lines.Err()
+}
