@@ -17,31 +17,6 @@ import (
 	"lpready/analyze/truth"
 )
 
-// allowed follows the rules of ../shared/truth/README.md, the first that fits.
-func allowed(o truth.Outcome) []analyze.Class {
-	needsWork := []analyze.Class{factor.Adapt, factor.Hard, factor.Reboot}
-	switch {
-	case o.Effective == "not-hypervisor", o.Effective == "code-not-in-this-config-or-no-code-change":
-		return []analyze.Class{factor.NotNeeded}
-	case o.Effective == "silently-not-covered":
-		return needsWork
-	case o.Layout():
-		if o.Effective == "fails" {
-			return []analyze.Class{factor.Hard, factor.Reboot}
-		}
-		return []analyze.Class{factor.Hard}
-	case o.Effective == "fails", o.Effective == "builds-partial":
-		return needsWork
-	case slices.Contains(o.Hazards, "payload-references-init-symbols"), slices.Contains(o.Hazards, "init-code-touched"):
-		return needsWork
-	case slices.Contains(o.Hazards, "new-per-cpu-variable"):
-		// The README would have clean here, for the differ takes it. But the payload's
-		// copy lies outside the per-CPU area: the fix would read and write other memory.
-		return []analyze.Class{factor.Adapt}
-	}
-	return []analyze.Class{factor.Clean}
-}
-
 // corpus assesses the real batch on the Debian tree.
 func corpus(t testing.TB, cache string) *analyze.Report {
 	t.Helper()
@@ -70,8 +45,8 @@ func judge(t *testing.T, report *analyze.Report, folder string) (judged int) {
 		}
 		o := truth.Load(t, matches[0])
 		judged++
-		if !slices.Contains(allowed(o), c.Class) {
-			t.Errorf("XSA-%d: %s, the real outcome (%s) allows %v", c.XSA, c.Class, o.Effective, allowed(o))
+		if !slices.Contains(o.Allows(), string(c.Class)) {
+			t.Errorf("XSA-%d: %s, the real outcome (%s) allows %v", c.XSA, c.Class, o.Effective, o.Allows())
 			for _, f := range c.Findings {
 				t.Logf("  %s %s %s %s: %s", f.ID, f.Severity, f.Class, f.Place(), f.Message)
 			}
@@ -104,8 +79,8 @@ func TestTextClasses(t *testing.T) {
 	for _, c := range report.Cells {
 		t.Logf("XSA-%d %s (%s): %s", c.XSA, c.Class, c.Evidence, c.Why)
 		o := truth.Load(t, truth.Shared(t, "truth", fmt.Sprintf("xsa%d-4.17.json", c.XSA)))
-		if c.Class != factor.Unknown && !slices.Contains(allowed(o), c.Class) {
-			t.Errorf("XSA-%d: %s, the real outcome (%s) allows %v", c.XSA, c.Class, o.Effective, allowed(o))
+		if c.Class != factor.Unknown && !slices.Contains(o.Allows(), string(c.Class)) {
+			t.Errorf("XSA-%d: %s, the real outcome (%s) allows %v", c.XSA, c.Class, o.Effective, o.Allows())
 		}
 	}
 }

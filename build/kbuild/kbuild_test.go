@@ -79,11 +79,12 @@ func TestRecord(t *testing.T) {
 		"common/.i.init.o.cmd":      "cmd_common/i.init.o := objcopy x y\n",
 		"common/.built_in.o.cmd":    "cmd_common/built_in.o := ld -r\n",
 		"arch/x86/efi/.b.o.cmd":     "cmd_arch/x86/efi/b.o := objcopy -I ihex x.ihex b.o\n",
+		"common/.xenoprof.o.cmd":    "cmd_common/xenoprof.o := gcc -c common/xenoprof.c -o common/xenoprof.o\n",
 		"tools/kconfig/.conf.o.cmd": "cmd_tools/kconfig/conf.o := gcc -c tools/kconfig/conf.c\n",
 		"arch/x86/.e.o.cmd":         "cmd_arch/x86/e.o := gcc -c arch/x86/e.S -o arch/x86/e.o\n\nsource_arch/x86/e.o := arch/x86/e.S\n\ndeps_arch/x86/e.o := \\\n",
 	})
 	units, err := record(dir)
-	if err != nil || len(units) != 3 {
+	if err != nil || len(units) != 4 || units[3].Object != "common/xenoprof.o" {
 		t.Fatalf("%+v %v", units, err)
 	}
 	if u := units[1]; u.Object != "common/a.o" || u.Source != "common/a.c" || strings.Join(u.Deps, " ") != "common/a.c include/xen/a.h" || !strings.Contains(u.command, "-DX='#' -DY=$z") {

@@ -47,7 +47,7 @@ func (b *Base) needs(name string, data []byte) Need {
 		return Make
 	case !ok:
 		return Compile
-	case strings.HasPrefix(rel, "arch/") && !strings.HasPrefix(rel, "arch/"+b.arch()+"/"):
+	case b.Elsewhere(name):
 		return Compile // other architectures' Makefiles and Kconfig say nothing here
 	case rel == "Makefile" && b.onlyVersion(data):
 		return Headers
@@ -59,6 +59,13 @@ func (b *Base) needs(name string, data []byte) Need {
 		return Make
 	}
 	return Compile
+}
+
+// Elsewhere tells whether a file is another architecture's, which nothing of this
+// base is made of.
+func (b *Base) Elsewhere(name string) bool {
+	const folder = csource.Root + "/arch/"
+	return strings.HasPrefix(name, folder) && !strings.HasPrefix(name, folder+b.arch()+"/")
 }
 
 // arch is the folder below xen/arch.

@@ -65,7 +65,7 @@ func record(dir string) ([]Unit, error) {
 func foreign(name string) bool {
 	base := strings.TrimSuffix(strings.TrimPrefix(path.Base(name), "."), ".cmd")
 	return strings.HasPrefix(name, "tools/") || strings.HasPrefix(name, "test/") || strings.HasPrefix(name, "scripts/") ||
-		strings.HasPrefix(base, "built_in") || strings.HasPrefix(base, "prelink") || strings.HasPrefix(base, "xen")
+		strings.HasPrefix(base, "built_in") || strings.HasPrefix(base, "prelink") || strings.HasPrefix(base, "xen-syms") || strings.HasPrefix(base, "xen.")
 }
 
 // readCmd reads what Kbuild wrote about an object: the command and, from Xen 4.17

@@ -259,7 +259,7 @@ func (b *base) state(ctx context.Context, changed map[string][]byte, index *csou
 // open lays out the state: what make has to see to is made, once for all states
 // that agree in it, headers that are made come next, and the rest lies over that.
 func (s *state) open(ctx context.Context) error {
-	s.built, s.files = s.base.built, maps.Clone(s.changed)
+	s.built, s.files = s.base.built, s.against(nil)
 	if needed := s.needing(kbuild.Make); len(needed) > 0 {
 		r := s.base.remake(ctx, s, needed)
 		if r.err != nil {
@@ -310,6 +310,7 @@ func (s *state) against(on map[string][]byte) map[string][]byte {
 			different[name] = s.index.Source(name)
 		}
 	}
+	maps.DeleteFunc(different, func(name string, _ []byte) bool { return s.base.built.Elsewhere(name) })
 	return different
 }
 
