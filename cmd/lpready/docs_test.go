@@ -166,6 +166,12 @@ func workspace(t *testing.T) string {
 	}
 	link(filepath.Join(objects, "changed.old.o"), "before/event.o")
 	link(filepath.Join(objects, "changed.new.o"), "after/event.o")
+	payloads, err := filepath.Abs(filepath.Join(root, "build", "payload", "testdata"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	link(filepath.Join(payloads, "xen-syms"), "xen-syms")
+	link(filepath.Join(payloads, "good.livepatch"), "xsa900.livepatch")
 	for _, name := range []string{"batch", "monday", "thursday"} {
 		link(filepath.Join(sample, "batch"), name)
 	}

@@ -74,6 +74,13 @@ func (o *output) saved(s *render.Saved) error {
 		}
 		fill = func(w io.Writer) error { return render.Match(w, o.format.value, layout, at, m) }
 		verdict = matched(m)
+	case "verify":
+		list, at, err := render.LoadVerify(s)
+		if err != nil {
+			return input(err)
+		}
+		fill = func(w io.Writer) error { return render.Verify(w, o.format.value, layout, at, list) }
+		verdict = accepted(list)
 	default:
 		r, err := render.Load(s.Name, s.Reader())
 		if err != nil {
