@@ -57,7 +57,8 @@ with live objects change their layout, what refers to memory that was freed.
 
 Nothing is compiled where the source lies: a base is compiled once, in the cache
 folder (about a minute and 300 MB), and after that only what a patch reaches. The
-code of patches is compiled, never run. The bases need a source and a .config.
+bases need a source and a .config. make runs the source's own build scripts, those
+that a patch brings along too: do not probe what you would not build.
 
 With --match, and without a batch, compare the rebuilt base with the xen-syms that
 was shipped, symbol by symbol, and tell why symbols differ.
