@@ -18,7 +18,9 @@ func Decide(findings []Finding, scope ...string) (Class, string) {
 		if f.Class == "" {
 			continue
 		}
-		if decisive < 0 || weight(f.Class) > weight(class) {
+		heavier := decisive < 0 || weight(f.Class) > weight(class)
+		// Of two that weigh the same, the one that names a place says more.
+		if heavier || weight(f.Class) == weight(class) && findings[decisive].Place() == "" && f.Place() != "" {
 			class, decisive = f.Class, i
 		}
 	}

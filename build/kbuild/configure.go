@@ -54,11 +54,7 @@ func (t *toolchain) identity() string { return t.compiler + "\n" + strings.Join(
 // env is the environment of a build: who builds, where and when is pinned, and no
 // repository that the cache may lie in is asked for a version.
 func (t *toolchain) env(dir string) []string {
-	return run.Env(os.Environ(),
-		"XEN_BUILD_DATE=Thu Jan  1 00:00:00 UTC 1970", "XEN_BUILD_TIME=00:00:00", "XEN_BUILD_HOST=lpready",
-		"XEN_DOMAIN=lpready", "XEN_WHOAMI=lpready", "KBUILD_BUILD_TIMESTAMP=Thu Jan  1 00:00:00 UTC 1970",
-		"KBUILD_BUILD_USER=lpready", "KBUILD_BUILD_HOST=lpready", "SOURCE_DATE_EPOCH=0",
-		"GIT_CEILING_DIRECTORIES="+filepath.Dir(dir))
+	return run.Env(os.Environ(), slices.Concat(run.Pinned, []string{"GIT_CEILING_DIRECTORIES=" + filepath.Dir(dir)})...)
 }
 
 // Limits of time: a build takes about a minute on two processors.

@@ -129,7 +129,8 @@ func TestOlderTruth(t *testing.T) {
 			cases = append(cases, o)
 		}
 	}
-	start := cases[len(cases)/2].Base
+	// From the middle, most trees are reached without a change to a Makefile.
+	start := cases[slices.IndexFunc(cases, func(o truth.Outcome) bool { return o.XSA == 439 })].Base
 	b := compiled(t, vendors.Source{Git: vendors.Git{Repo: repo, Ref: start}}, config)
 	p := prober(t, b)
 	opened, err := tree.Open(t.Context(), vendors.Source{Git: vendors.Git{Repo: repo, Ref: start}}, tree.Options{})

@@ -200,6 +200,15 @@ var passed = map[string]bool{
 	"SystemRoot": true, "TEMP": true, "TMP": true,
 }
 
+// Pinned is who builds Xen, where and when, as xen/Makefile asks for it: the same
+// for every build, so that two of the same differ in nothing (compile.h, which is
+// made anew each time, would bring the hour into a payload).
+var Pinned = []string{
+	"XEN_BUILD_DATE=Thu Jan  1 00:00:00 UTC 1970", "XEN_BUILD_TIME=00:00:00", "XEN_BUILD_HOST=lpready",
+	"XEN_DOMAIN=lpready", "XEN_WHOAMI=lpready", "KBUILD_BUILD_TIMESTAMP=Thu Jan  1 00:00:00 UTC 1970",
+	"KBUILD_BUILD_USER=lpready", "KBUILD_BUILD_HOST=lpready", "SOURCE_DATE_EPOCH=0",
+}
+
 // Env picks from environ what a child may see, sets a fixed language and time
 // zone so that output can be read by programs, and adds extra ("NAME=value").
 func Env(environ []string, extra ...string) []string {
