@@ -57,6 +57,7 @@ var symptoms = []struct {
 	{Machine, regexp.MustCompile(`fatal error: (?:stdio|stdlib|string|inttypes)\.h: No such file`), "install the C library's headers (libc6-dev, glibc-devel)"},
 	{Source, regexp.MustCompile(`^\S+:\d+(?::\d+)?: (?:fatal )?error: .*`), ""},
 	{Source, regexp.MustCompile(`^\S+:\d+: Error: .*`), ""},
+	{Source, regexp.MustCompile(`^cc1: (?:fatal )?error: .*`), ""},
 	{Source, regexp.MustCompile(`undefined reference to .*|undefined symbol`), ""},
 	{Source, regexp.MustCompile(`Error: size of \S+ is 0x\w+`), ""},
 	{Source, regexp.MustCompile(`No rule to make target .*`), ""},

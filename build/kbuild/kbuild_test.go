@@ -74,6 +74,8 @@ func recorded(t testing.TB, log string, files map[string]string) string {
 func TestRecord(t *testing.T) {
 	// As from Xen 4.17 on: paths from xen/, dependencies in the same file.
 	dir := recorded(t, "", map[string]string{
+		"common/a.c": "", "common/xenoprof.c": "", "arch/x86/e.S": "",
+		"common/.gone.o.cmd": "cmd_common/gone.o := gcc -c common/gone.c -o common/gone.o\n",
 		"common/.a.o.cmd": "cmd_common/a.o := gcc -DX='\\#' -DY=$$z -c common/a.c -o common/.a.o.tmp -MQ common/a.o\n\n" +
 			"source_common/a.o := common/a.c\n\ndeps_common/a.o := \\\n    $(wildcard include/config/x.h) \\\n  include/xen/a.h \\\n\ncommon/a.o: $(deps_common/a.o)\n",
 		"common/.i.init.o.cmd":      "cmd_common/i.init.o := objcopy x y\n",
@@ -95,6 +97,7 @@ func TestRecord(t *testing.T) {
 	}
 	// As in 4.16: make runs in each folder, the compiler keeps the dependencies.
 	dir = recorded(t, "", map[string]string{
+		"common/a.c":      "",
 		"common/.a.o.cmd": "cmd_a.o := gcc -I$DIR/xen/include -c a.c -o a.o\n",
 		"common/.a.o.d":   "a.o: a.c $DIR/xen/include/xen/a.h \\\n ../common/b.h /usr/lib/x.h\n\n../common/b.h:\n",
 	})

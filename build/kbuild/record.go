@@ -40,7 +40,7 @@ func record(dir string) ([]Unit, error) {
 			return err
 		}
 		u, err := readCmd(xen, filepath.ToSlash(rel))
-		if err == nil && u != nil {
+		if err == nil && u != nil && u.there(xen) {
 			list = append(list, *u)
 		}
 		return err
@@ -58,6 +58,16 @@ func record(dir string) ([]Unit, error) {
 	}
 	slices.SortFunc(list, func(a, b Unit) int { return cmp.Compare(a.Object, b.Object) })
 	return slices.CompactFunc(list, func(a, b Unit) bool { return a.Object == b.Object }), nil
+}
+
+// there tells whether the unit's source is: make leaves the object and the record of
+// one that was removed.
+func (u *Unit) there(xen string) bool {
+	if u.Source == "" {
+		return true
+	}
+	_, err := os.Stat(filepath.Join(xen, filepath.FromSlash(u.Source)))
+	return err == nil
 }
 
 // foreign tells what is built below xen/ but is no part of the hypervisor, or is
