@@ -238,6 +238,11 @@ func (s *state) compile(ctx context.Context, units []*kbuild.Unit, kept map[stri
 	}
 	s.compiling.Lock()
 	defer s.compiling.Unlock()
+	// Another cell of the same state may have compiled them in the meantime.
+	units = slices.DeleteFunc(units, func(u *kbuild.Unit) bool {
+		_, err := os.Stat(kept[u.Object])
+		return err == nil
+	})
 	units = s.withOrigins(units)
 	if err := s.view.Compile(ctx, units); err != nil {
 		return err
