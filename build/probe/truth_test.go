@@ -26,10 +26,11 @@ import (
 
 // explained are the facts of the truth that are not ours, and why we are right.
 var explained = map[string]string{
-	"492 init arch/x86/setup.o:__start_xen": "byte for byte the same but for the distances of calls to a neighbour that grew",
-	"488 freed text.4":                      "a text that warning_add() is given, in .init.rodata: the truth names only what other objects define",
-	"490 freed text.4":                      "the same",
-	"491 freed vpmu_ops":                    "static and __initdata (vpmu.c): the functions that change call through it by alternatives, which the payload's loader resolves from freed memory",
+	"492 init arch/x86/setup.o:__start_xen":    "byte for byte the same but for the distances of calls to a neighbour that grew",
+	"439 init arch/x86/spec_ctrl.o:parse_xpti": "byte for byte the same but for the number of a literal's label (.LC24, .LC25)",
+	"488 freed text.4":                         "a text that warning_add() is given, in .init.rodata: the truth names only what other objects define",
+	"490 freed text.4":                         "the same",
+	"491 freed vpmu_ops":                       "static and __initdata (vpmu.c): the functions that change call through it by alternatives, which the payload's loader resolves from freed memory",
 	"494 ignored arch/x86/domain_page.o text .text.unlikely.unmap_domain_page": "the cold part of a function that is replaced: nothing calls it any more",
 }
 
