@@ -1,10 +1,11 @@
 package factor
 
 import (
-	"lpready/analyze/csource"
-	"lpready/analyze/objdiff"
 	"path"
 	"slices"
+
+	"lpready/analyze/csource"
+	"lpready/analyze/objdiff"
 )
 
 var notInPayload = Rule{
@@ -53,9 +54,4 @@ func (in *Input) sees(file string) bool {
 	return slices.ContainsFunc(in.Proof.Trees.Objects, func(d *objdiff.Diff) bool {
 		return slices.Contains(in.After.Includers(file), in.sourceOf(d.Path))
 	})
-}
-
-// eachFunc calls visit with the name of every edited function.
-func (in *Input) eachFunc(visit func(c *change, name string)) {
-	in.funcs(func(c *change, f csource.FuncChange) { visit(c, funcName(f)) })
 }

@@ -4,6 +4,7 @@ import (
 	"path"
 	"strings"
 
+	"lpready/analyze/csource"
 	"lpready/analyze/objdiff"
 )
 
@@ -69,7 +70,10 @@ func (in *Input) lostText(d *objdiff.Diff) (list []string) {
 // after boot.
 func (in *Input) editsInit(names []string) bool {
 	edited := map[string]bool{}
-	in.eachFunc(func(c *change, name string) { edited[name] = edited[name] || path.Ext(c.Path) == ".c" })
+	in.funcs(func(c *change, f csource.FuncChange) {
+		name := funcName(f)
+		edited[name] = edited[name] || path.Ext(c.Path) == ".c"
+	})
 	for _, name := range names {
 		if edited[Plain(name)] {
 			return true
