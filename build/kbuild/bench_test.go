@@ -59,7 +59,7 @@ func plainly(b *testing.B, req Request, dir string) {
 		b.Fatal(err)
 	}
 	for _, args := range [][]string{{"olddefconfig"}, buildArgs(xen, &toolchain{}, 0)} {
-		if err := makeIn(b.Context(), xen, (&toolchain{}).env(to), io.Discard, buildLimit, args...); err != nil {
+		if err := (maker{dir: xen, env: (&toolchain{}).env(to), log: io.Discard}).run(b.Context(), buildLimit, args...); err != nil {
 			b.Fatal(strings.Join(args, " "), err)
 		}
 	}

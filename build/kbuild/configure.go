@@ -8,13 +8,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"lpready/analyze/csource"
+	"lpready/build/internal/lock"
 	"lpready/build/internal/run"
 )
 
@@ -68,20 +68,28 @@ const logName = "build.log"
 
 // build configures and compiles a tree. The warnings tell where the configuration
 // that make made of the given one is another.
-func build(ctx context.Context, dir string, tools *toolchain, req Request) (warnings []string, err error) {
+//
+// The programs keep the entry's lock open: where this process is killed and they are
+// not, no other run builds in the same folder before they have ended.
+func build(ctx context.Context, dir string, tools *toolchain, req Request, guard *lock.Lock) (warnings []string, err error) {
 	log, err := os.OpenFile(filepath.Join(filepath.Dir(dir), logName), os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	xen, env := filepath.Join(dir, csource.Root), tools.env(dir)
+	if err := req.Budget.Take(ctx, req.Budget.Size()); err != nil {
+		return nil, err
+	}
+	defer req.Budget.Give(req.Budget.Size())
+	xen := filepath.Join(dir, csource.Root)
+	m := maker{dir: xen, env: tools.env(dir), log: log, guard: guard}
 	say := func(what string) {
 		if req.Progress != nil {
 			req.Progress(what)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(xen, "include", "config", "auto.conf")); err == nil {
-		if err := makeIn(ctx, xen, env, log, configureLimit, tools.with("distclean")...); err != nil {
+		if err := m.run(ctx, configureLimit, tools.with("distclean")...); err != nil {
 			return nil, err
 		}
 	}
@@ -89,14 +97,15 @@ func build(ctx context.Context, dir string, tools *toolchain, req Request) (warn
 	if err := os.WriteFile(filepath.Join(xen, ".config"), req.Config, 0o600); err != nil {
 		return nil, err
 	}
-	if err := makeIn(ctx, xen, env, log, configureLimit, tools.with("olddefconfig")...); err != nil {
+	if err := m.run(ctx, configureLimit, tools.with("olddefconfig")...); err != nil {
 		return nil, err
 	}
 	if warnings, err = compareConfig(xen, req.Config); err != nil {
 		return nil, err
 	}
 	say("compiling the base")
-	if err := makeIn(ctx, xen, env, io.MultiWriter(log, &counter{say: say}), buildLimit, buildArgs(xen, tools, req.Jobs)...); err != nil {
+	m.log = io.MultiWriter(log, &counter{say: say})
+	if err := m.run(ctx, buildLimit, buildArgs(xen, tools, req.Budget.Size())...); err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(filepath.Join(xen, "xen-syms")); err != nil {
@@ -107,20 +116,12 @@ func build(ctx context.Context, dir string, tools *toolchain, req Request) (warn
 
 // buildArgs are the arguments of make that compile the hypervisor.
 func buildArgs(xen string, tools *toolchain, jobs int) []string {
-	args := tools.with("build", "-j"+strconv.Itoa(processors(jobs)), "CONFIG_DEBUG_INFO=y")
+	args := tools.with("build", "-j"+strconv.Itoa(jobs), "CONFIG_DEBUG_INFO=y")
 	if !mentions(filepath.Join(xen, "Makefile"), "CONFIG_CC_SPLIT_SECTIONS") {
 		// Before 4.17; EXTRA_CFLAGS_XEN_CORE is xen/Makefile's own way in.
 		args = append(args, "EXTRA_CFLAGS_XEN_CORE=-ffunction-sections -fdata-sections", "-Otarget", "-w", "V=1")
 	}
 	return args
-}
-
-// processors is how many compilers run at once.
-func processors(jobs int) int {
-	if jobs > 0 {
-		return jobs
-	}
-	return runtime.GOMAXPROCS(0)
 }
 
 func mentions(file, word string) bool {
@@ -130,10 +131,21 @@ func mentions(file, word string) bool {
 
 func (t *toolchain) with(args ...string) []string { return slices.Concat(args, t.vars) }
 
-// makeIn runs make and turns its failure into one with a cause.
-func makeIn(ctx context.Context, dir string, env []string, log io.Writer, limit time.Duration, args ...string) error {
-	cmd := command(dir, env, "make", args...)
-	cmd.Log, cmd.Timeout, cmd.Keep = log, limit, 8<<20
+// A maker runs make in a folder.
+type maker struct {
+	dir   string
+	env   []string
+	log   io.Writer
+	guard *lock.Lock // nil for none
+}
+
+// run runs make and turns its failure into one with a cause.
+func (m maker) run(ctx context.Context, limit time.Duration, args ...string) error {
+	cmd := command(m.dir, m.env, "make", args...)
+	cmd.Log, cmd.Timeout, cmd.Keep = m.log, limit, 8<<20
+	if m.guard != nil {
+		cmd.Held = m.guard.File()
+	}
 	_, err := cmd.Run(ctx)
 	return failed(err)
 }

@@ -34,6 +34,7 @@ import (
 	"time"
 
 	"lpready/analyze/csource"
+	"lpready/build/internal/budget"
 	"lpready/build/internal/lock"
 	"lpready/build/internal/run"
 	"lpready/build/tree"
@@ -49,6 +50,7 @@ type Request struct {
 	Cross    string           // prefix of the tools, such as aarch64-linux-gnu-
 	Cache    string           // folder of lpready's caches
 	Jobs     int              // compilers at once; 0 is as many as processors
+	Budget   *budget.Budget   // in place of Jobs, where several bases share a machine
 
 	// Progress, where set, is told what is going on.
 	Progress func(what string)
@@ -65,7 +67,7 @@ type Base struct {
 	Warnings []string      // where make's .config is not the one that was asked for
 	Took     time.Duration // of the build, when it was made
 
-	jobs    chan struct{}
+	budget  *budget.Budget
 	env     []string
 	vars    []string // of make
 	objcopy string
@@ -98,6 +100,9 @@ type marker struct {
 // An error is a *FailedError where the source, the configuration or the compiler
 // is at fault, else it is the machine's.
 func Prepare(ctx context.Context, req Request) (*Base, error) {
+	if req.Budget == nil {
+		req.Budget = budget.New(req.Jobs, 0)
+	}
 	tools, err := toolsFor(ctx, req)
 	if err != nil {
 		return nil, err
@@ -118,7 +123,7 @@ func Prepare(ctx context.Context, req Request) (*Base, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cache of compiled bases: %w", err)
 		}
-		b, err := open(entry, key, tools, req.Jobs)
+		b, err := open(entry, key, tools, req.Budget)
 		if err == nil {
 			b.lock = shared
 			now := time.Now()
@@ -165,7 +170,7 @@ func fill(ctx context.Context, entry, key string, source *tree.Prepared, tools *
 	if err := source.WorkCopy(ctx, dir); err != nil {
 		return err
 	}
-	if m.Warnings, err = build(ctx, dir, tools, req); err != nil {
+	if m.Warnings, err = build(ctx, dir, tools, req, alone); err != nil {
 		return errors.Join(err, os.RemoveAll(dir))
 	}
 	units, err := record(dir)
@@ -190,7 +195,7 @@ func (m *marker) save(entry string) error {
 }
 
 // open opens an entry. One that is not whole does not exist.
-func open(entry, key string, tools *toolchain, jobs int) (*Base, error) {
+func open(entry, key string, tools *toolchain, shares *budget.Budget) (*Base, error) {
 	data, err := os.ReadFile(filepath.Join(entry, ready))
 	if err != nil {
 		return nil, err
@@ -201,7 +206,7 @@ func open(entry, key string, tools *toolchain, jobs int) (*Base, error) {
 	}
 	b := &Base{Dir: filepath.Join(entry, "tree"), Key: key, Compiler: m.Compiler, Warnings: m.Warnings,
 		Took: time.Duration(m.Seconds * float64(time.Second)), vars: tools.vars, objcopy: tools.cross + "objcopy",
-		env: tools.env(filepath.Join(entry, "tree")), jobs: make(chan struct{}, processors(jobs))}
+		env: tools.env(filepath.Join(entry, "tree")), budget: shares}
 	if err := b.load(); err != nil {
 		return nil, err
 	}
@@ -232,7 +237,7 @@ func (b *Base) load() (err error) {
 func (b *Base) Close() error { return b.lock.Release() }
 
 // Jobs is how many compilers run at once.
-func (b *Base) Jobs() int { return cap(b.jobs) }
+func (b *Base) Jobs() int { return b.budget.Size() }
 
 func (b *Base) xen() string { return filepath.Join(b.Dir, csource.Root) }
 

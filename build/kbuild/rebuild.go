@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -107,8 +108,8 @@ func (b *Base) Headers(ctx context.Context, dir string, changed map[string][]byt
 	defer os.RemoveAll(dir)
 	defer log.Close()
 	// Without objects to link, make stops at the linker.
-	args := append(buildArgs(made.xen(), &toolchain{vars: b.vars}, cap(b.jobs)), "ALL_OBJS-y=", "ALL_LIBS-y=")
-	err = makeIn(ctx, made.xen(), b.env, log, buildLimit, args...)
+	args := append(buildArgs(made.xen(), &toolchain{vars: b.vars}, b.Jobs()), "ALL_OBJS-y=", "ALL_LIBS-y=")
+	err = b.made(ctx, made.xen(), log, args...)
 	var failed *FailedError
 	if err != nil && !(errors.As(err, &failed) && strings.Contains(failed.Output, "no input files")) {
 		return nil, err
@@ -147,8 +148,8 @@ func (b *Base) Rebuild(ctx context.Context, dir string, changed map[string][]byt
 		return nil, err
 	}
 	defer log.Close()
-	args := buildArgs(made.xen(), &toolchain{vars: b.vars}, cap(b.jobs))
-	if err := makeIn(ctx, made.xen(), b.env, log, buildLimit, args...); err != nil {
+	args := buildArgs(made.xen(), &toolchain{vars: b.vars}, b.Jobs())
+	if err := b.made(ctx, made.xen(), log, args...); err != nil {
 		return nil, err
 	}
 	return made, made.load()
@@ -170,5 +171,14 @@ func (b *Base) copyTo(ctx context.Context, dir string, changed map[string][]byte
 		}
 	}
 	log, err := os.OpenFile(filepath.Join(dir, logName), os.O_APPEND|os.O_WRONLY, 0o600)
-	return &Base{Dir: to, Key: b.Key, Compiler: b.Compiler, vars: b.vars, objcopy: b.objcopy, env: b.env, jobs: b.jobs}, log, err
+	return &Base{Dir: to, Key: b.Key, Compiler: b.Compiler, vars: b.vars, objcopy: b.objcopy, env: b.env, budget: b.budget}, log, err
+}
+
+// made runs make in a copy of the base, with all of the budget.
+func (b *Base) made(ctx context.Context, dir string, log io.Writer, args ...string) error {
+	if err := b.budget.Take(ctx, b.Jobs()); err != nil {
+		return err
+	}
+	defer b.budget.Give(b.Jobs())
+	return maker{dir: dir, env: b.env, log: log}.run(ctx, buildLimit, args...)
 }

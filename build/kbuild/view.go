@@ -129,7 +129,7 @@ const compileLimit = 10 * time.Minute
 // does not compile.
 func (v *View) Compile(ctx context.Context, units []*Unit) error {
 	for _, made := range []bool{false, true} {
-		err := v.each(units, made, func(u *Unit) error { return v.compile(ctx, u) })
+		err := v.each(ctx, units, made, func(u *Unit) error { return v.compile(ctx, u) })
 		if err != nil {
 			return err
 		}
@@ -139,16 +139,18 @@ func (v *View) Compile(ctx context.Context, units []*Unit) error {
 
 // each runs a function for the units that are made of others, or for the rest.
 // The error is that of the first unit that failed, in their order.
-func (v *View) each(units []*Unit, made bool, do func(*Unit) error) error {
+func (v *View) each(ctx context.Context, units []*Unit, made bool, do func(*Unit) error) error {
 	errs := make([]error, len(units))
 	var wg sync.WaitGroup
 	for i, u := range units {
 		if (u.From != "") != made {
 			continue
 		}
-		v.base.jobs <- struct{}{}
+		if errs[i] = v.base.budget.Take(ctx, 1); errs[i] != nil {
+			break
+		}
 		wg.Go(func() {
-			defer func() { <-v.base.jobs }()
+			defer v.base.budget.Give(1)
 			errs[i] = do(u)
 		})
 	}
@@ -233,6 +235,10 @@ func (v *View) Text(ctx context.Context, u *Unit) ([]byte, error) { return v.bas
 func (b *Base) Text(ctx context.Context, u *Unit) ([]byte, error) { return b.text(ctx, b.Dir, u) }
 
 func (b *Base) text(ctx context.Context, dir string, u *Unit) ([]byte, error) {
+	if err := b.budget.Take(ctx, 1); err != nil {
+		return nil, err
+	}
+	defer b.budget.Give(1)
 	text := dependencies.ReplaceAllString(u.command, "")
 	text = outputs.ReplaceAllString(text, " $1") + " -E -P"
 	cmd := command(filepath.Join(dir, csource.Root, u.dir), b.env, "sh", "-c", strings.ReplaceAll(text, b.Dir, dir))

@@ -177,7 +177,7 @@ func (p *pairing) lay(ctx context.Context, dir string) error {
 	for _, side := range []struct {
 		name string
 		*state
-	}{{"old", p.before}, {"new", p.after}} {
+	}{{oldDir, p.before}, {newDir, p.after}} {
 		objects, err := side.make(ctx, p.units)
 		if err != nil {
 			return err

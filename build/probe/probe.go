@@ -128,7 +128,8 @@ func inTree(place string) string {
 	return csource.Root + "/" + place
 }
 
-func (b *base) prove(ctx context.Context, t analyze.Trial) (*factor.Proof, error) {
+// pair finds what differs between the two states of a cell.
+func (b *base) pair(ctx context.Context, t analyze.Trial) (*pairing, error) {
 	before, err := b.state(ctx, t.Before, t.BeforeIndex)
 	if err != nil {
 		return nil, err
@@ -137,8 +138,13 @@ func (b *base) prove(ctx context.Context, t analyze.Trial) (*factor.Proof, error
 	if err != nil {
 		return nil, err
 	}
-	pair := &pairing{base: b, before: before, after: after}
-	if err := pair.choose(ctx); err != nil {
+	p := &pairing{base: b, before: before, after: after}
+	return p, p.choose(ctx)
+}
+
+func (b *base) prove(ctx context.Context, t analyze.Trial) (*factor.Proof, error) {
+	pair, err := b.pair(ctx, t)
+	if err != nil {
 		return nil, err
 	}
 	dir, err := os.MkdirTemp(b.work, "pair-")
@@ -163,7 +169,7 @@ func (p *pairing) compare(ctx context.Context, dir string) (*factor.Proof, error
 	if len(p.before.changed) == 0 {
 		opt.Symbols = p.base.symbols // else functions of earlier patches are not there yet
 	}
-	trees, err := objdiff.CompareTrees(ctx, os.DirFS(filepath.Join(dir, "old")), os.DirFS(filepath.Join(dir, "new")), opt)
+	trees, err := objdiff.CompareTrees(ctx, os.DirFS(filepath.Join(dir, oldDir)), os.DirFS(filepath.Join(dir, newDir)), opt)
 	if err != nil {
 		return nil, err
 	}

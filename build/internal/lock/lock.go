@@ -72,3 +72,6 @@ func (l *Lock) Release() error { return l.file.Close() }
 
 // Name is the path of the lock's file.
 func (l *Lock) Name() string { return l.file.Name() }
+
+// File is the open file, for programs that are to hold the lock, too (run.Cmd.Held).
+func (l *Lock) File() *os.File { return l.file }

@@ -42,6 +42,10 @@ type Cmd struct {
 	Timeout time.Duration // 0 is no limit but the context's
 	Keep    int           // bytes kept of each output; 0 is Keep
 	Hint    string        // what to install when the program is missing
+
+	// Held, where set, is an open file that the program and its children keep open: a
+	// lock on it lasts as long as any of them, even where this process is killed.
+	Held *os.File
 }
 
 // A Result is what a program that ran left behind.
@@ -123,6 +127,9 @@ func (c Cmd) Run(ctx context.Context) (Result, error) {
 	cmd.Stdout, cmd.Stderr = c.writers(stdout, stderr)
 	cmd.WaitDelay = grace
 	ownGroup(cmd)
+	if c.Held != nil {
+		cmd.ExtraFiles = []*os.File{c.Held}
+	}
 
 	start := time.Now()
 	if err := cmd.Start(); err != nil {

@@ -1,0 +1,65 @@
+package budget
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+func TestNew(t *testing.T) {
+	for _, c := range []struct {
+		jobs   int
+		memory int64
+		want   int
+	}{{4, 0, 4}, {4, 2 * ShareBytes, 2}, {4, 1, 1}, {2, 64 * ShareBytes, 2}} {
+		if got := New(c.jobs, c.memory).Size(); got != c.want {
+			t.Errorf("%d jobs, %d bytes: %d shares, expected %d", c.jobs, c.memory, got, c.want)
+		}
+	}
+	if New(0, 0).Size() < 1 {
+		t.Error("no shares at all")
+	}
+}
+
+// TestTake lets many ask for one and for all: never are more out than there are, and
+// all come to their end.
+func TestTake(t *testing.T) {
+	b := New(3, 0)
+	var out atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 200 {
+		n := 1 + i%5 // some ask for more than there are
+		wg.Go(func() {
+			if err := b.Take(t.Context(), n); err != nil {
+				t.Error(err)
+				return
+			}
+			held := int64(min(n, 3))
+			if now := out.Add(held); now > 3 {
+				t.Errorf("%d shares are out", now)
+			}
+			out.Add(-held)
+			b.Give(n)
+		})
+	}
+	wg.Wait()
+}
+
+func TestTakeEnds(t *testing.T) {
+	b := New(2, 0)
+	if err := b.Take(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- b.Take(ctx, 2) }()
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if err := b.Take(t.Context(), 1); err != nil {
+		t.Fatal("a share was lost: ", err)
+	}
+}
