@@ -49,6 +49,7 @@ var symptoms = []struct {
 	{Machine, regexp.MustCompile(`(?i)no space left on device|disk quota exceeded`), "free some room on the disk of the cache"},
 	{Machine, regexp.MustCompile(`(?i)virtual memory exhausted|cannot allocate memory|out of memory`), "give the build more memory, or run fewer compilers at once"},
 	{Machine, regexp.MustCompile(`Killed signal terminated program|internal compiler error: Killed`), "the compiler was killed, most likely for want of memory: run fewer at once"},
+	{Machine, regexp.MustCompile(`^make(?:\[\d+\])?: \*\*\* \[.*\] (?:Killed|Segmentation fault|Bus error|Terminated)`), "a program of the build was killed: look at the machine's memory"},
 	{Machine, regexp.MustCompile(`internal compiler error`), "the compiler is broken: compare its version with the one that the base was built with"},
 	{Machine, regexp.MustCompile(`cannot execute ['‘]?(cc1|as|collect2|lto1)`), "install the whole compiler (gcc, binutils)"},
 	{Machine, regexp.MustCompile(`(?:sh: \d+: |sh: line \d+: |make(?:\[\d+\])?: )(\S+): (?:command )?not found`), hint},

@@ -61,6 +61,7 @@ type Request struct {
 type Base struct {
 	Dir      string        // of the tree; xen/ is below it
 	Key      string        // names what it was made from, by content
+	Source   string        // names its source alone, see tree.Prepared.Key
 	Units    []Unit        // by Object
 	Compiler string        // what it says of itself: "gcc (Debian 12.2.0-14) 12.2.0"
 	Config   []byte        // the .config that make used
@@ -125,7 +126,7 @@ func Prepare(ctx context.Context, req Request) (*Base, error) {
 		}
 		b, err := open(entry, key, tools, req.Budget)
 		if err == nil {
-			b.lock = shared
+			b.lock, b.Source = shared, source.Key
 			now := time.Now()
 			return b, os.Chtimes(shared.Name(), now, now)
 		}

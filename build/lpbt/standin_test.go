@@ -6,25 +6,27 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"lpready/build/lpbt/standin"
 )
 
-// standIn is the folder with the stand-in, which TestMain builds.
+// standIn is the folder with the stand-in, which is this test program under other
+// names.
 var standIn string
 
 func TestMain(m *testing.M) {
+	if standin.Called(os.Args[0]) {
+		os.Exit(standin.Main(os.Args[1:]))
+	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "lpbt")
 		if err != nil {
 			panic(err)
 		}
 		defer os.RemoveAll(dir)
-		program := filepath.Join(dir, "standin")
-		if out, err := exec.Command("go", "build", "-o", program, "./standin").CombinedOutput(); err != nil {
-			panic(string(out))
-		}
 		standIn = filepath.Join(dir, "tool")
-		if out, err := exec.Command(program, "--install", standIn).CombinedOutput(); err != nil {
-			panic(string(out))
+		if err := standin.Install(standIn); err != nil {
+			panic(err)
 		}
 		return m.Run()
 	}())

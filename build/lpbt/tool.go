@@ -72,7 +72,9 @@ func Find(ctx context.Context, dir string) (*Tool, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.readScript(string(text))
+	if strings.HasPrefix(string(text), "#!") { // a stand-in is no script
+		t.readScript(string(text))
+	}
 	if t.Digest, err = digestAll(t.Programs); err != nil {
 		return nil, err
 	}

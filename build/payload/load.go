@@ -42,8 +42,10 @@ func (v *verifier) lookup(name string) uint64 {
 			return p.addr
 		}
 	}
-	if v.opt.Previous != nil {
-		return v.opt.Previous.added[name]
+	for _, p := range v.applied() {
+		if addr := p.added[name]; addr != 0 {
+			return addr
+		}
 	}
 	return 0
 }

@@ -71,11 +71,27 @@ func (v *verifier) oldAddress(f *Function, at where) uint64 {
 		return 0
 	case len(list) > 1:
 		v.add("symbol-ambiguous", at, fmt.Sprintf("the base has %d functions of this name", len(list)))
-	case len(list) == 1 && list[0].size > 0 && list[0].size != uint64(f.OldSize):
+	case len(list) == 1 && list[0].size > 0 && list[0].size != uint64(f.OldSize) && !v.replacedBefore(f):
 		v.add("old-size-differs", at, fmt.Sprintf("the payload was made for a function of %d bytes, that of the base has %d", f.OldSize, list[0].size))
 	}
 	v.readable(f, addr, at)
 	return addr
+}
+
+// replacedBefore tells whether the size that a function was made for is that of a
+// payload which stays applied below: who builds upon it has its code in the source.
+func (v *verifier) replacedBefore(f *Function) bool {
+	return !v.opt.Replace && slices.ContainsFunc(v.applied(), func(p *Payload) bool {
+		return slices.ContainsFunc(p.Functions, func(o Function) bool { return o.Name == f.Name && o.New != "" && o.NewSize == f.OldSize })
+	})
+}
+
+// applied are the payloads that are applied already, the latest first.
+func (v *verifier) applied() []*Payload {
+	if v.opt.Previous == nil {
+		return nil
+	}
+	return append([]*Payload{v.opt.Previous}, v.opt.Below...)
 }
 
 // readable wants an old function to be where the loader can read it, which it does

@@ -17,6 +17,7 @@ type Options struct {
 	Release  string     // of the base, such as 4.17.2
 	Replace  bool       // it is applied by the action REPLACE
 	Previous *Payload   // what is loaded and applied already
+	Below    []*Payload // what was applied before that, the latest first
 	Before   string     // the name of that
 	Expected []Expected // functions, nil if they are not known
 }

@@ -1,4 +1,4 @@
-package main
+package standin
 
 import (
 	"bytes"
@@ -139,6 +139,9 @@ var failures = map[string]struct {
 	"give-up": {1, "create-diff-object: ERROR: %[1]s: livepatch_create_patches_sections: 1: lookup_local_symbol helper (common/event.c)\n"},
 }
 
+// textSize is taken for the size of a function in an object that is text.
+const textSize = 8
+
 // compare is the differ, on one object.
 func (j *job) compare(object string) (code int, found []function, err error) {
 	base := filepath.Base(object)
@@ -150,11 +153,13 @@ func (j *job) compare(object string) (code int, found []function, err error) {
 		return f.code, nil, j.log("create-diff-object.log", text)
 	}
 	var sides [2]map[string]string
+	var raw []byte
 	for i, dir := range []string{"original", "patched"} {
 		data, err := os.ReadFile(filepath.Join(j.output, dir, object))
 		if err != nil {
 			return 1, nil, j.log("create-diff-object.log", "create-diff-object: ERROR: "+base+": kpatch_elf_open: 1: open\n")
 		}
+		raw = data
 		if sides[i], err = functionsOf(data); err != nil {
 			return 1, nil, j.log("create-diff-object.log", "create-diff-object: ERROR: "+base+": kpatch_elf_open: 1: elf_begin\n")
 		}
@@ -170,7 +175,11 @@ func (j *job) compare(object string) (code int, found []function, err error) {
 		default:
 			continue
 		}
-		found = append(found, function{name: name, added: !known})
+		f := function{name: name, added: !known, oldSize: textSize, size: textSize}
+		if bytes.HasPrefix(raw, []byte(elf.ELFMAG)) {
+			f.oldSize, f.size = len(was), len(sides[1][name])
+		}
+		found = append(found, f)
 	}
 	if len(found) == 0 {
 		return 3, nil, nil
@@ -204,7 +213,7 @@ func (j *job) added(original []string) (list []function, err error) {
 			return nil, err
 		}
 		for _, name := range slices.Sorted(maps.Keys(found)) {
-			list = append(list, function{name: name, added: true})
+			list = append(list, function{name: name, added: true, size: textSize})
 		}
 	}
 	return list, nil

@@ -1,4 +1,4 @@
-package main
+package standin
 
 import (
 	"bytes"
@@ -11,12 +11,19 @@ import (
 
 // A function is one that the payload brings.
 type function struct {
-	name  string
-	added bool // there is nothing to replace
+	name    string
+	added   bool // there is nothing to replace
+	oldSize int  // of what is replaced, in bytes
+	size    int  // of the new one
 }
 
-// code is what every function of a stand-in's payload does: endbr64, ret, nops.
-var code = []byte{0xf3, 0x0f, 0x1e, 0xfa, 0xc3, 0x90, 0x90, 0x90}
+// code is what every function of a stand-in's payload does, endbr64 and ret, up to its
+// size with nops.
+var code = []byte{0xf3, 0x0f, 0x1e, 0xfa, 0xc3}
+
+func (f *function) code() []byte {
+	return append(bytes.Clone(code), bytes.Repeat([]byte{0x90}, max(0, f.size-len(code)))...)[:f.size]
+}
 
 // A section is one section of the payload being written.
 type section struct {
@@ -93,21 +100,21 @@ func (w *writer) functions(functions []function) {
 	var names, relocations bytes.Buffer
 	text := make([]int, len(functions))
 	for i, f := range functions {
-		text[i] = w.section(section{name: ".text." + f.name, kind: elf.SHT_PROGBITS, flags: alloc | elf.SHF_EXECINSTR, data: code, align: 16})
+		text[i] = w.section(section{name: ".text." + f.name, kind: elf.SHT_PROGBITS, flags: alloc | elf.SHF_EXECINSTR, data: f.code(), align: 16})
 	}
 	var entries []byte
 	strings := len(w.sections) + 1
 	stringsSymbol := w.symbol("", byte(elf.STT_SECTION), strings, 0, 0)
 	locals := w.count
 	for i, f := range functions {
-		y := w.symbol(f.name, byte(elf.STB_GLOBAL)<<4|byte(elf.STT_FUNC), text[i], 0, len(code))
+		y := w.symbol(f.name, byte(elf.STB_GLOBAL)<<4|byte(elf.STT_FUNC), text[i], 0, f.size)
 		if f.added {
 			continue
 		}
 		at := len(entries)
 		e := make([]byte, funcSize)
-		binary.LittleEndian.PutUint32(e[sizesAt:], uint32(len(code)))
-		binary.LittleEndian.PutUint32(e[sizesAt+4:], uint32(len(code)))
+		binary.LittleEndian.PutUint32(e[sizesAt:], uint32(f.size))
+		binary.LittleEndian.PutUint32(e[sizesAt+4:], uint32(f.oldSize))
 		e[versionAt] = 2
 		entries = append(entries, e...)
 		for _, r := range []elf.Rela64{

@@ -207,21 +207,11 @@ func (v *verifying) expected() ([]payload.Expected, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := []payload.Expected{}
-	for _, c := range cells {
-		for _, f := range c.Functions {
-			if f.Change == "removed" {
-				continue
-			}
-			sure := f.Change == "edited" || c.Evidence != "text" && c.Evidence != "tree"
-			list = append(list, payload.Expected{Name: f.Name, File: f.File, New: f.Change == "new", Sure: sure})
-		}
-	}
-	return list, nil
+	return payload.Expect(cells), nil
 }
 
 // cells are those that a payload of one base is made of.
-func (v *verifying) cells(report *analyze.Report) (list []*analyze.Cell, err error) {
+func (v *verifying) cells(report *analyze.Report) (list []analyze.Cell, err error) {
 	bases := map[string]bool{}
 	for i := range report.Cells {
 		c := &report.Cells[i]
@@ -229,9 +219,7 @@ func (v *verifying) cells(report *analyze.Report) (list []*analyze.Cell, err err
 			continue
 		}
 		bases[c.Base] = true
-		if c.Class != "not-needed" {
-			list = append(list, c)
-		}
+		list = append(list, *c)
 	}
 	switch {
 	case len(bases) == 0:

@@ -2,6 +2,11 @@
 
 struct domain *domain_list;
 
+/* Entries of special sections, whose sizes livepatch-build-tools measures. */
+struct alt_instr { unsigned char raw[14]; } *domain_alternatives;
+struct bug_frame { unsigned char raw[8]; } *domain_bugs;
+struct exception_table_entry { unsigned char raw[8]; } *domain_exceptions;
+
 struct domain *domain_find(int id)
 {
     struct domain *d;

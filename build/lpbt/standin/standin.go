@@ -1,4 +1,4 @@
-// Command standin is a stand-in for livepatch-build-tools, for tests and samples
+// Package standin is a stand-in for livepatch-build-tools, for tests and samples
 // where the real tool is not there. It makes no live patches: what it writes has the
 // form of a payload and code that only returns.
 //
@@ -9,12 +9,12 @@
 // functions as text in such objects and, in ELF objects, their sections. Patches are
 // applied by patch(1), as the real tool does.
 //
-// Called as livepatch-build it does all of that; --install DIR puts it into a folder
-// under the names that a driver looks for. A line in the patch that contains
+// A program that calls Main when it is Called as livepatch-build does all of that, and
+// Install puts it into a folder under the names that a driver looks for. A line in the patch that contains
 // "standin:" and a word makes it fail as the real one does: refuse, give-up and crash
 // are the differ's ends, unsized, mistake and starving those of the builds, disk, kill,
 // slow and pause are what can happen to it.
-package main
+package standin
 
 import (
 	"bytes"
@@ -31,43 +31,50 @@ import (
 	"time"
 )
 
-func main() {
-	if len(os.Args) == 3 && os.Args[1] == "--install" {
-		exit(install(os.Args[2]))
-	}
-	if name := filepath.Base(os.Args[0]); name != "livepatch-build" {
-		exit(fmt.Errorf("%s is part of a stand-in and does nothing by itself", name))
-	}
-	exit(build(os.Args[1:]))
-}
+// names are those of the tool's programs, the one that is run first.
+var names = []string{"livepatch-build", "livepatch-gcc", "create-diff-object", "prelink"}
 
-func exit(err error) {
+// Called tells whether a program was started under the tool's name, by the first word
+// of its command line.
+func Called(name string) bool { return filepath.Base(name) == names[0] }
+
+// Main is the whole of livepatch-build. It gives the exit code.
+func Main(args []string) int {
+	err := build(args)
 	if err == nil || errors.Is(err, flag.ErrHelp) {
-		os.Exit(0)
+		return 0
 	}
 	fmt.Fprintf(os.Stderr, "ERROR: %v.\n", err)
-	os.Exit(1)
+	return 1
 }
 
-// install copies the program under the tool's names.
-func install(dir string) error {
+// Install gives the program that runs the tool's names, in a new folder.
+func Install(dir string) error {
 	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	data, err := os.ReadFile(self)
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	for _, name := range []string{"livepatch-build", "livepatch-gcc", "create-diff-object", "prelink"} {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o700); err != nil {
+	for _, name := range names {
+		if err := second(self, filepath.Join(dir, name)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// second gives a program a second name, or copies it where it cannot have one.
+func second(program, to string) error {
+	if os.Link(program, to) == nil {
+		return nil
+	}
+	data, err := os.ReadFile(program)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o700)
 }
 
 // options are those of the command line.
