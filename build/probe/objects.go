@@ -31,7 +31,11 @@ func (p *Prober) Lay(ctx context.Context, t analyze.Trial, dir string) ([]string
 }
 
 // OldObject is where Lay puts an object of a folder.
-func OldObject(dir, object string) string { return filepath.Join(dir, oldDir, filepath.FromSlash(object)) }
+func OldObject(dir, object string) string {
+	return filepath.Join(dir, oldDir, filepath.FromSlash(object))
+}
 
 // NewObject is where Lay puts the same object after the patches.
-func NewObject(dir, object string) string { return filepath.Join(dir, newDir, filepath.FromSlash(object)) }
+func NewObject(dir, object string) string {
+	return filepath.Join(dir, newDir, filepath.FromSlash(object))
+}

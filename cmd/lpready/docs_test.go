@@ -14,6 +14,7 @@ import (
 
 	"lpready/analyze"
 	"lpready/analyze/factor"
+	"lpready/build"
 	"lpready/cmd/lpready/internal/cli"
 	"lpready/cmd/lpready/internal/render"
 )
@@ -103,6 +104,7 @@ var needed = map[string][]string{
 	"debian":   {"LPREADY_XEN_DSC", "LPREADY_XEN_TREE", "LPREADY_XEN_CONFIG"},
 	"upstream": {"LPREADY_XEN_DSC", "LPREADY_XEN_GIT"},
 	"compile":  {"LPREADY_XEN_DSC", "LPREADY_XEN_CACHE"},
+	"lpbt":     {"LPREADY_XEN_DSC", "LPREADY_XEN_CACHE", "LPREADY_SYMS_SHIPPED", "LPREADY_LPBT"},
 	"symbols":  {"LPREADY_XEN_DSC", "LPREADY_XEN_CACHE", "LPREADY_SYMS_SHIPPED"},
 }
 
@@ -129,7 +131,7 @@ func runs(t *testing.T, b block, l string) (ran bool) {
 		}
 		var stdout, stderr bytes.Buffer
 		getenv := func(name string) string {
-			if name == "XDG_CACHE_HOME" && (b.kind == "compile" || b.kind == "symbols") {
+			if name == "XDG_CACHE_HOME" && (b.kind == "compile" || b.kind == "symbols" || b.kind == "lpbt") {
 				return os.Getenv("LPREADY_XEN_CACHE")
 			}
 			return ""
@@ -194,6 +196,9 @@ func workspace(t *testing.T) string {
 	if syms := os.Getenv("LPREADY_SYMS_SHIPPED"); syms != "" {
 		link(syms, "symbols/usr/lib/debug/boot/xen-syms-4.17-amd64")
 	}
+	if tool := os.Getenv("LPREADY_LPBT"); tool != "" {
+		link(tool, "livepatch-build-tools")
+	}
 	if config := os.Getenv("LPREADY_XEN_CONFIG"); config != "" {
 		link(config, "hypervisor/boot/xen-4.17-amd64.config")
 	}
@@ -250,7 +255,10 @@ func TestContract(t *testing.T) {
 		}
 	}
 	walk(reflect.TypeFor[analyze.Report]())
-	if len(seen) < 8 {
+	walk(reflect.TypeFor[build.Report]())
+	walk(reflect.TypeFor[build.Manifest]())
+	walk(reflect.TypeFor[build.Event]())
+	if len(seen) < 20 {
 		t.Errorf("%d structs, expected more", len(seen))
 	}
 }

@@ -74,6 +74,13 @@ func (o *output) saved(s *render.Saved) error {
 		}
 		fill = func(w io.Writer) error { return render.Match(w, o.format.value, layout, at, m) }
 		verdict = matched(m)
+	case "build":
+		r, err := render.LoadBuild(s)
+		if err != nil {
+			return input(err)
+		}
+		fill = func(w io.Writer) error { return render.Build(w, o.format.value, layout, r) }
+		verdict = made(r)
 	case "verify":
 		list, at, err := render.LoadVerify(s)
 		if err != nil {

@@ -1,0 +1,455 @@
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"lpready/analyze/csource"
+	"lpready/analyze/factor"
+	"lpready/build/kbuild"
+	"lpready/build/lpbt"
+	"lpready/build/payload"
+	"lpready/build/probe"
+	"lpready/build/tree"
+)
+
+// The phases of a cell, in their order, after that of a base.
+const (
+	phaseAssess  = "assess"  // of a base: the whole batch
+	phaseObjects = "objects" // shared mode only: compiled before and after
+	phasePayload = "payload" // the tool
+	phaseVerify  = "verify"  // what the hypervisor would say
+)
+
+var phaseNames = []string{phaseAssess, phaseObjects, phasePayload, phaseVerify}
+
+// phasesOf are those of a mode.
+func phasesOf(mode string) []string {
+	if mode == Faithful {
+		return []string{phasePayload, phaseVerify}
+	}
+	return []string{phaseObjects, phasePayload, phaseVerify}
+}
+
+// objects is what the first phase leaves: paths relative to xen/, of what lies below
+// the phase's folder.
+type objects struct {
+	Objects []string `json:"objects"`
+}
+
+// work takes a cell through its phases.
+func (m *matrix) work(ctx context.Context, c *cell) error {
+	if !c.selected {
+		c.decide(LeftOut, "nobody asked for it", "")
+	}
+	if c.on != nil && c.on.Payload == nil {
+		if c.selected {
+			c.decide(Blocked, fmt.Sprintf("it stands on %s, which has no payload", c.on.ID), "see to that, or leave its XSA out")
+		}
+		return nil
+	}
+	var laid *done
+	var err error
+	if m.Mode == Shared {
+		if laid, err = m.phase(ctx, c, phaseObjects, m.objectInputs(c), m.layObjects); err != nil || laid == nil {
+			return err
+		}
+	}
+	built, err := m.phase(ctx, c, phasePayload, m.payloadInputs(c, laid), func(ctx context.Context, c *cell, dir string) (any, error) {
+		return m.makePayload(ctx, c, laid, dir)
+	})
+	if err != nil || built == nil {
+		return err
+	}
+	if err := c.take(built); err != nil {
+		return err
+	}
+	verified, err := m.phase(ctx, c, phaseVerify, m.verifyInputs(c), m.verify)
+	if err != nil || verified == nil {
+		return err
+	}
+	if err := json.Unmarshal(verified.Data, &c.Verify); err != nil {
+		return err
+	}
+	m.judge(c)
+	return nil
+}
+
+// phase takes a phase from a run before, where it is whole, or runs it. It gives nil
+// where the cell is not to be worked on and has not come so far.
+func (m *matrix) phase(ctx context.Context, c *cell, name string, inputs map[string]string, do func(context.Context, *cell, string) (any, error)) (*done, error) {
+	d, why := c.state.find(name, inputs)
+	if d != nil {
+		m.pass(c, name, d, true)
+		return d, nil
+	}
+	if why != "" {
+		c.Redone = append(c.Redone, name+": "+why)
+	}
+	if !c.selected {
+		return nil, nil
+	}
+	if f := c.state.failedBefore(name, inputs); f != nil && !m.Retry {
+		return nil, f
+	}
+	m.event(Event{Kind: "phase", State: "started", Cell: c.ID, Base: c.Base, Phase: name})
+	dir, err := c.state.begin(name)
+	if err != nil {
+		return nil, err
+	}
+	started := m.Now()
+	result, err := do(ctx, c, dir)
+	if err != nil {
+		return nil, m.abort(ctx, c, name, inputs, dir, err)
+	}
+	fresh := done{Phase: name, Inputs: inputs, Dir: filepath.Base(dir), Seconds: m.Now().Sub(started).Seconds(), Ended: m.Now().UTC()}
+	if err := c.state.put(fresh, result); err != nil {
+		return nil, err
+	}
+	d = &c.state.Done[len(c.state.Done)-1]
+	m.pass(c, name, d, false)
+	return d, nil
+}
+
+// abort records a failure. What the machine is to blame for, or whoever stopped the
+// run, leaves nothing behind.
+func (m *matrix) abort(ctx context.Context, c *cell, name string, inputs map[string]string, dir string, err error) error {
+	defer os.RemoveAll(dir)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	f := failure(name, err)
+	m.event(Event{Kind: "phase", State: "failed", Cell: c.ID, Base: c.Base, Phase: name, Detail: f.Cause})
+	var tool *lpbt.Failure
+	if errors.As(err, &tool) {
+		if err := packLogs(filepath.Join(c.dir, failedLog), tool.Logs); err != nil {
+			return err
+		}
+	}
+	if err := c.state.fail(*f, inputs); err != nil {
+		return err
+	}
+	return f
+}
+
+// failure words what stopped a phase.
+func failure(phase string, err error) *Failure {
+	var tool *lpbt.Failure
+	var source *kbuild.FailedError
+	switch {
+	case errors.As(err, &tool):
+		return &Failure{Phase: phase, Kind: tool.Kind, File: tool.File, Object: tool.Object, Symbol: tool.Symbol, Cause: tool.Cause, Remedy: tool.Remedy, Output: tool.Output}
+	case errors.As(err, &source) && source.Fault == kbuild.Source:
+		return &Failure{Phase: phase, Kind: lpbt.NoCompile, File: inTree(source.Place), Cause: source.Cause, Remedy: source.Remedy, Output: source.Output}
+	case errors.As(err, &source):
+		return &Failure{Phase: phase, Kind: lpbt.Machine, Cause: source.Cause, Remedy: source.Remedy, Output: source.Output}
+	}
+	return &Failure{Phase: phase, Kind: lpbt.Machine, Cause: err.Error(), Remedy: "see to the machine, then run it again"}
+}
+
+// inTree gives a place below xen/, as the compiler names it, its name in the source.
+func inTree(place string) string {
+	if place == "" || filepath.IsAbs(place) {
+		return place
+	}
+	return csource.Root + "/" + place
+}
+
+// pass records that a cell has a phase behind it.
+func (m *matrix) pass(c *cell, name string, d *done, kept bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c.Phases = append(c.Phases, Phase{Name: name, Seconds: d.Seconds, Ended: d.Ended, Kept: kept})
+	m.times.learn(name, d.Seconds)
+	c.ahead = slices.DeleteFunc(c.ahead, func(p string) bool { return p == name })
+	state := "finished"
+	if kept {
+		state = "kept"
+	}
+	m.tell(Event{Kind: "phase", State: state, Cell: c.ID, Base: c.Base, Phase: name, Seconds: d.Seconds, Left: m.times.left(m.cells, m.budget.Size())})
+}
+
+// Inputs of the phases.
+
+func (m *matrix) objectInputs(c *cell) map[string]string {
+	return map[string]string{
+		"source": c.base.built.Source, "configuration": c.base.host.Config, "compiler": c.base.built.Compiler,
+		"what is there before": filesDigest(c.trial.Before), "patch": filesDigest(c.trial.After),
+	}
+}
+
+func filesDigest(files map[string][]byte) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fmt.Fprintf(&b, "%s %v %s\n", name, files[name] == nil, digest(files[name]))
+	}
+	return digest([]byte(b.String()))
+}
+
+// payloadInputs are those of the tool: the objects, or else what it makes them of.
+func (m *matrix) payloadInputs(c *cell, laid *done) map[string]string {
+	in := m.objectInputs(c)
+	if laid != nil {
+		list, _ := json.Marshal(laid.Files)
+		in = map[string]string{"objects": digest(list)}
+	}
+	in["tool"], in["mode"] = m.Tool.Digest, m.Mode
+	in["options"] = fmt.Sprintf("strip %v, prelink %v", m.Strip, m.Prelink)
+	in["build-id of the base"], in["symbols of the base"] = c.base.host.BuildID, c.base.host.Symbols
+	in["payload before"] = m.depends(c)
+	in["name"] = c.Name
+	return in
+}
+
+// depends is the build-id of what must be applied already: the payload before, or the
+// hypervisor.
+func (m *matrix) depends(c *cell) string {
+	if c.on != nil {
+		return c.on.Payload.BuildID
+	}
+	return c.base.host.BuildID
+}
+
+func (m *matrix) verifyInputs(c *cell) map[string]string {
+	in := map[string]string{"payload": c.Payload.SHA256, "program": m.Version, "symbols of the base": c.base.host.Symbols,
+		"release of the base": c.base.Vendor.Release, "policy": fmt.Sprint(m.replace())}
+	expected, _ := json.Marshal(payload.Expect(c.assessed))
+	in["assessment"] = digest(expected)
+	if c.on != nil {
+		in["payload before"] = c.on.Payload.SHA256
+	}
+	return in
+}
+
+// layObjects compiles a cell before and after.
+func (m *matrix) layObjects(ctx context.Context, c *cell, dir string) (any, error) {
+	list, err := m.prober.Lay(ctx, c.trial, dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, &lpbt.Failure{Kind: lpbt.NoChange, Phase: phaseObjects, Cause: "no compiled object sees what the patch changes", Remedy: "nothing has to be patched alive; look whether the assessment says so, too"}
+	}
+	return objects{list}, nil
+}
+
+// makePayload runs the tool. Of what it leaves, the payload and the logs are kept.
+func (m *matrix) makePayload(ctx context.Context, c *cell, laid *done, dir string) (any, error) {
+	req := lpbt.Request{Patch: filepath.Join(dir, c.Name+".patch"), Config: filepath.Join(dir, "config"), Work: filepath.Join(dir, "work"),
+		Depends: m.depends(c), XenDepends: c.base.host.BuildID, Symbols: c.base.Symbols, Strip: m.Strip, Prelink: m.Prelink, Repeatable: true,
+		Limit: m.Limit, Progress: func(phase string) {
+			m.event(Event{Kind: "phase", State: "running", Cell: c.ID, Base: c.Base, Phase: phasePayload, Detail: phase})
+		}}
+	var text []byte
+	for _, f := range c.patches {
+		text = append(text, f.Data...)
+	}
+	if err := errors.Join(os.WriteFile(req.Patch, text, 0o600), os.WriteFile(req.Config, c.base.built.Config, 0o600)); err != nil {
+		return nil, err
+	}
+	var b *lpbt.Built
+	var err error
+	if m.Mode == Faithful {
+		b, err = m.faithful(ctx, c, req, dir)
+	} else {
+		b, err = m.shared(ctx, c, req, laid)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return keepOf(b, dir)
+}
+
+// shared has the tool compare what was compiled.
+func (m *matrix) shared(ctx context.Context, c *cell, req lpbt.Request, laid *done) (*lpbt.Built, error) {
+	var list objects
+	if err := json.Unmarshal(laid.Data, &list); err != nil {
+		return nil, err
+	}
+	from := lpbt.Compiled{Syms: c.base.built.Symbols()}
+	dir := filepath.Join(c.dir, laid.Dir)
+	for _, name := range list.Objects {
+		p := lpbt.Pair{Path: csource.Root + "/" + name, Old: probe.OldObject(dir, name), New: probe.NewObject(dir, name)}
+		if !exists(p.New) {
+			continue // the patched source has no such object, and the tool does not ask
+		}
+		if !exists(p.Old) {
+			p.Old = ""
+		}
+		from.Pairs = append(from.Pairs, p)
+	}
+	if err := m.budget.Take(ctx, 1); err != nil {
+		return nil, err
+	}
+	defer m.budget.Give(1)
+	return m.Tool.Shared(ctx, req, from)
+}
+
+// faithful has the tool build all by itself, on the source with what is there before.
+func (m *matrix) faithful(ctx context.Context, c *cell, req lpbt.Request, dir string) (*lpbt.Built, error) {
+	source, err := tree.Prepare(ctx, c.base.Source, filepath.Join(m.Cache, "trees"), tree.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer source.Close()
+	req.Source, req.DebugInfo = source.Dir, true
+	if len(c.trial.Before) > 0 {
+		req.Source = filepath.Join(dir, "source")
+		defer os.RemoveAll(req.Source)
+		if err := source.WorkCopy(ctx, req.Source); err != nil {
+			return nil, err
+		}
+		if err := lay(req.Source, c.trial.Before); err != nil {
+			return nil, err
+		}
+	}
+	if err := m.budget.Take(ctx, m.budget.Size()); err != nil {
+		return nil, err
+	}
+	defer m.budget.Give(m.budget.Size())
+	req.Jobs = m.budget.Size()
+	return m.Tool.Faithful(ctx, req)
+}
+
+// lay writes changed files over a tree; nil removes one.
+func lay(dir string, files map[string][]byte) error {
+	for name, data := range files {
+		to := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if data == nil {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(to, data, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A kept is what stays of a run of the tool: the payload and the logs lie in the
+// phase's folder.
+type kept struct {
+	lpbt.Built
+	BuildID string `json:"build_id"`
+	Depends string `json:"depends"`
+}
+
+// Names in the folder of the payload's phase.
+const (
+	payloadFile = "payload.livepatch"
+	logFile     = "log.zst"
+	failedLog   = "failed.log.zst" // in the cell's own folder
+)
+
+// keepOf brings the payload and the logs out of the tool's folder and removes that.
+func keepOf(b *lpbt.Built, dir string) (*kept, error) {
+	data, err := os.ReadFile(b.Payload)
+	if err != nil {
+		return nil, err
+	}
+	p, err := payload.Read(data)
+	k := &kept{Built: *b}
+	if err == nil { // what no loader would take is verify's to say
+		k.BuildID, k.Depends = p.BuildID, p.Depends
+	}
+	if err := os.WriteFile(filepath.Join(dir, payloadFile), data, 0o600); err != nil {
+		return nil, err
+	}
+	if err := packLogs(filepath.Join(dir, logFile), b.Logs); err != nil {
+		return nil, err
+	}
+	k.Payload, k.Logs = payloadFile, nil
+	return k, os.RemoveAll(filepath.Join(dir, "work"))
+}
+
+// take records the payload that a phase left.
+func (c *cell) take(d *done) error {
+	var k kept
+	if err := json.Unmarshal(d.Data, &k); err != nil {
+		return err
+	}
+	c.Payload = &Payload{SHA256: k.SHA256, BuildID: k.BuildID, Depends: k.Depends, Bytes: k.Bytes, Objects: k.Objects, Added: k.Added, Tool: k.Warnings}
+	c.Phases[len(c.Phases)-1].Command = k.Command
+	c.Status = Built
+	return nil
+}
+
+// payloadPath is where the payload of a cell lies in its state.
+func (c *cell) payloadPath() string {
+	i := slices.IndexFunc(c.state.Done, func(d done) bool { return d.Phase == phasePayload })
+	return filepath.Join(c.dir, c.state.Done[i].Dir, payloadFile)
+}
+
+func (m *matrix) replace() bool { return m.Policy.Replace != nil && *m.Policy.Replace }
+
+var releaseNumber = "0123456789."
+
+// verify says what the hypervisor would say to a payload.
+func (m *matrix) verify(_ context.Context, c *cell, _ string) (any, error) {
+	data, err := os.ReadFile(c.payloadPath())
+	if err != nil {
+		return nil, err
+	}
+	opt := payload.Options{Name: c.Name, Xen: c.base.Xen, Replace: m.replace(), Expected: payload.Expect(c.assessed)}
+	if r := c.base.Vendor.Release; strings.HasPrefix(r, c.base.Xen+".") && strings.Trim(r, releaseNumber) == "" {
+		opt.Release = r
+	}
+	if c.on != nil {
+		opt.Before = c.on.Name
+	}
+	for below := c.on; below != nil; below = below.on {
+		before, err := os.ReadFile(below.payloadPath())
+		if err != nil {
+			return nil, err
+		}
+		p, err := payload.Read(before)
+		if err != nil {
+			return nil, err
+		}
+		if opt.Previous == nil {
+			opt.Previous = p
+		} else {
+			opt.Below = append(opt.Below, p)
+		}
+	}
+	return payload.VerifyFile(data, c.base.hyper, opt)
+}
+
+// judge says what a payload is worth.
+func (m *matrix) judge(c *cell) {
+	switch {
+	case !c.Verify.Accepted:
+		i := slices.IndexFunc(c.Verify.Findings, func(f payload.Finding) bool { return f.Severity == payload.Refused })
+		f := c.Verify.Findings[i]
+		c.decide(Refused, f.Message, f.Remedy)
+	case c.Class == factor.Clean:
+		c.decide(Ready, "all checks accept it, and the assessment is clean", "")
+	default:
+		why := fmt.Sprintf("all checks accept it, and its class is %s", c.Class)
+		for _, v := range c.assessed {
+			if v.Class == c.Class {
+				why += ": " + v.Why
+				break
+			}
+		}
+		c.decide(Built, why, "look at the findings of lpready analyze before it is shipped")
+	}
+}
+
+func exists(name string) bool {
+	_, err := os.Lstat(name)
+	return err == nil
+}
