@@ -28,9 +28,7 @@ const smallTree = "kbuild/testdata/small"
 var standIn string
 
 func TestMain(m *testing.M) {
-	if standin.Called(os.Args[0]) {
-		os.Exit(standin.Main(os.Args[1:]))
-	}
+	standin.Run()
 	if os.Getenv("LPREADY_TEST_RUN") != "" {
 		runApart()
 		return

@@ -108,7 +108,11 @@ func Prepare(ctx context.Context, req Request) (*Base, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := filepath.Join(req.Cache, "built")
+	cache, err := filepath.Abs(req.Cache) // the recorded commands name the folder
+	if err != nil {
+		return nil, err
+	}
+	store := filepath.Join(cache, "built")
 	if err := os.MkdirAll(store, 0o700); err != nil {
 		return nil, fmt.Errorf("cache of compiled bases: %w", err)
 	}

@@ -15,9 +15,7 @@ import (
 var standIn string
 
 func TestMain(m *testing.M) {
-	if standin.Called(os.Args[0]) {
-		os.Exit(standin.Main(os.Args[1:]))
-	}
+	standin.Run()
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "lpbt")
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -123,6 +124,13 @@ func runs(t *testing.T, b block, l string) (ran bool) {
 			args = args[1:]
 		default:
 			t.Fatalf("%s:%d: expected a command of lpready or go: %s", b.file, b.line, l)
+		}
+		if b.kind == "gcc" {
+			for _, tool := range []string{"gcc", "make", "ld", "objcopy", "patch"} {
+				if _, err := exec.LookPath(tool); err != nil {
+					t.Skipf("%s is not installed", tool)
+				}
+			}
 		}
 		for _, v := range needed[b.kind] {
 			if os.Getenv(v) == "" {

@@ -12,11 +12,15 @@ import (
 
 	"github.com/mattn/go-isatty"
 
+	"lpready/build/lpbt/standin"
 	"lpready/cmd/lpready/internal/cli"
 	"lpready/cmd/lpready/internal/render"
 )
 
-func main() { os.Exit(run(system())) }
+func main() {
+	standin.Run() // as the tool of build --sample, where it is called so
+	os.Exit(run(system()))
+}
 
 func system() cli.Env {
 	return cli.Env{Args: os.Args[1:], Getenv: os.Getenv, Now: time.Now,
@@ -24,7 +28,7 @@ func system() cli.Env {
 		StdoutTTY: isatty.IsTerminal(os.Stdout.Fd()), StderrTTY: isatty.IsTerminal(os.Stderr.Fd())}
 }
 
-// run runs a command and gives its exit code.
+// run gives the exit code of a command.
 func run(env cli.Env) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -32,9 +36,5 @@ func run(env cli.Env) int {
 	if err != nil && !errors.As(err, new(cli.NotReady)) {
 		fmt.Fprintln(env.Stderr, "lpready:", render.Safe(err.Error()))
 	}
-	var coded interface{ ExitCode() int }
-	if errors.As(err, &coded) {
-		return coded.ExitCode()
-	}
-	return 0
+	return cli.ExitCode(err)
 }

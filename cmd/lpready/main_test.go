@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"lpready/build/lpbt/standin"
 )
 
 var update = flag.Bool("update", false, "write expected outputs anew")
@@ -16,6 +18,7 @@ var update = flag.Bool("update", false, "write expected outputs anew")
 var at = time.Date(2025, 10, 1, 9, 30, 0, 0, time.UTC)
 
 func TestMain(m *testing.M) {
+	standin.Run()
 	testscript.Main(m, map[string]func(){"lpready": func() {
 		env := system()
 		env.Now = func() time.Time { return at }

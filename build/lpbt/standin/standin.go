@@ -9,7 +9,7 @@
 // functions as text in such objects and, in ELF objects, their sections. Patches are
 // applied by patch(1), as the real tool does.
 //
-// A program that calls Main when it is Called as livepatch-build does all of that, and
+// A program that calls Run first does all of that when it is called livepatch-build, and
 // Install puts it into a folder under the names that a driver looks for. A line in the patch that contains
 // "standin:" and a word makes it fail as the real one does: refuse, give-up and crash
 // are the differ's ends, unsized, mistake and starving those of the builds, disk, kill,
@@ -34,9 +34,12 @@ import (
 // names are those of the tool's programs, the one that is run first.
 var names = []string{"livepatch-build", "livepatch-gcc", "create-diff-object", "prelink"}
 
-// Called tells whether a program was started under the tool's name, by the first word
-// of its command line.
-func Called(name string) bool { return filepath.Base(name) == names[0] }
+// Run is the whole program where it was started under the tool's name, else nothing.
+func Run() {
+	if filepath.Base(os.Args[0]) == names[0] {
+		os.Exit(Main(os.Args[1:]))
+	}
+}
 
 // Main is the whole of livepatch-build. It gives the exit code.
 func Main(args []string) int {

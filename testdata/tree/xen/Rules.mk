@@ -23,8 +23,12 @@ $(filter %.init.o,$(obj-y) $(obj-bin-y)): CFLAGS-y += -DINIT_SECTIONS_ONLY
 
 obj-y += $(obj-bin-y)
 
-c_flags = $(XEN_CFLAGS) $(CFLAGS-y)
-a_flags = $(XEN_AFLAGS) $(CFLAGS-y)
+deps = -MMD -MP -MF $(@D)/.$(@F).d
+c_flags = $(XEN_CFLAGS) $(CFLAGS-y) $(deps)
+a_flags = $(XEN_AFLAGS) $(CFLAGS-y) $(deps)
+
+# As Kbuild does, the command stays beside the object.
+record = @printf 'cmd_%s := %s\n' '$@' '$(1)' > $(@D)/.$(@F).cmd
 
 .PHONY: FORCE
 FORCE:
@@ -37,10 +41,13 @@ $(obj)/built_in.o: $(obj-y)
 
 $(obj)/%.o: $(src)/%.c FORCE
 	$(CC) $(c_flags) -c $< -o $@
+	$(call record,$(CC) $(c_flags) -c $< -o $@)
 
 $(obj)/%.o: $(src)/%.S FORCE
 	$(CC) $(a_flags) -c $< -o $@
+	$(call record,$(CC) $(a_flags) -c $< -o $@)
 
 # Objects that are needed at boot only: all their data goes away with the rest.
 $(filter %.init.o,$(obj-y)): $(obj)/%.init.o: $(obj)/%.o
 	$(or $(OBJCOPY),objcopy) --rename-section .rodata=.init.rodata $< $@
+	$(call record,$(or $(OBJCOPY),objcopy) --rename-section .rodata=.init.rodata $< $@)

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -21,8 +23,10 @@ import (
 	"lpready/build"
 	"lpready/build/kbuild"
 	"lpready/build/lpbt"
+	"lpready/build/lpbt/standin"
 	"lpready/build/port"
 	"lpready/cmd/lpready/internal/render"
+	"lpready/testdata"
 	"lpready/vendors"
 )
 
@@ -69,7 +73,8 @@ look at in WORK/out/review/, each with its manifest and its log.
 
 Exit codes: 0 all payloads are ready, 1 one is not, 2 usage or input, 3 the machine
 or a tool.`,
-		Example: `  lpready build --vendor ours.yaml --lpbt ~/livepatch-build-tools batch/
+		Example: `  lpready build --sample --payloads separate
+  lpready build --vendor ours.yaml --lpbt ~/livepatch-build-tools batch/
   lpready build --vendor ours.yaml --cumulative --archive payloads.tar.zst batch/
   lpready build --vendor ours.yaml --only 8.3/xsa480 --retry-failed --events - batch/`,
 	}
@@ -114,7 +119,6 @@ func (b *buildJob) flags(cmd *cobra.Command) {
 	f.DurationVar(&b.limit, "limit", 3*time.Hour, "how long one run of the tool may take")
 	must(f.MarkHidden("effort"))
 	must(f.MarkHidden("no-cache"))
-	must(f.MarkHidden("sample"))
 	for _, name := range []string{"lpbt", "work", "upstream", "use"} {
 		must(cmd.MarkFlagDirname(name))
 	}
@@ -163,8 +167,8 @@ func (b *buildJob) run(cmd *cobra.Command, paths []string) (*build.Report, error
 
 // check refuses what can be known to be wrong before anything is opened.
 func (b *buildJob) check(cmd *cobra.Command, paths []string) error {
-	if b.sample || b.noCache {
-		return inputf("payloads need a source that compiles and a cache folder: expected no --sample and no --no-cache")
+	if b.noCache {
+		return inputf("a compiled base is kept in the cache folder: expected no --no-cache")
 	}
 	if b.together && b.grouping.value != "" && b.grouping.value != string(build.Cumulative) {
 		return inputf("expected --cumulative or --payloads %s, not both", b.grouping.value)
@@ -197,6 +201,11 @@ func (b *buildJob) request(ctx context.Context, paths []string) (*build.Request,
 	if b.xenServer != "" {
 		r.Naming = build.Naming{XenServer: true, To: b.xenServer}
 	}
+	if b.sample {
+		if err := b.unpackSample(r); err != nil {
+			return nil, nil, machine(err)
+		}
+	}
 	if r.Cache == "" {
 		return nil, nil, inputf("a compiled base is kept in the cache folder: expected HOME or XDG_CACHE_HOME to be set")
 	}
@@ -225,6 +234,41 @@ func (b *buildJob) request(ctx context.Context, paths []string) (*build.Request,
 	return r, done, nil
 }
 
+// Folders of the sample below that of --work.
+const (
+	sampleSource = "sample"
+	sampleTool   = "standin"
+	sampleCache  = "cache"
+)
+
+// unpackSample writes the made-up source where it can be compiled, and, unless a tool
+// is named, puts the stand-in for livepatch-build-tools beside it, which is this
+// program under other names.
+func (b *buildJob) unpackSample(r *build.Request) error {
+	r.Cache = filepath.Join(r.Work, sampleCache)
+	if err := os.MkdirAll(r.Work, 0o700); err != nil {
+		return err
+	}
+	source, err := fs.Sub(testdata.Files, "tree")
+	if err != nil {
+		return err
+	}
+	for _, dir := range []string{sampleSource, sampleTool} {
+		if err := os.RemoveAll(filepath.Join(r.Work, dir)); err != nil {
+			return err
+		}
+	}
+	if err := os.CopyFS(filepath.Join(r.Work, sampleSource), source); err != nil {
+		return err
+	}
+	if b.tool != "" {
+		return nil
+	}
+	b.tool = filepath.Join(r.Work, sampleTool)
+	b.app.remark("livepatch-build-tools is not part of this program: the sample is built with a stand-in, whose payloads patch nothing")
+	return standin.Install(b.tool)
+}
+
 // fill adds the bases and the batch.
 func (b *buildJob) fill(ctx context.Context, r *build.Request, bases []base, paths []string) error {
 	if b.probing.symbols != "" && len(bases) != 1 {
@@ -240,6 +284,9 @@ func (b *buildJob) fill(ctx context.Context, r *build.Request, bases []base, pat
 		if why := o.uncompilable(); why != "" {
 			r.Batch.Warnings = append(r.Batch.Warnings, fmt.Sprintf("base %s is left out, no payload can be built for it: %s", o.ID, why))
 			continue
+		}
+		if b.sample {
+			o.from = vendors.Source{Dir: filepath.Join(r.Work, sampleSource)}
 		}
 		text, err := b.configText(o.vendor)
 		if err != nil {

@@ -1,6 +1,9 @@
 package cli
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // A NotReady says that work remains: some cells are neither clean nor without
 // need. It is a result, which the report has told already, and no failure.
@@ -44,3 +47,12 @@ func machine(err error) error {
 }
 
 func inputf(format string, args ...any) error { return InputError{fmt.Errorf(format, args...)} }
+
+// ExitCode is that of an error of Run, 0 for none.
+func ExitCode(err error) int {
+	var coded interface{ ExitCode() int }
+	if errors.As(err, &coded) {
+		return coded.ExitCode()
+	}
+	return 0
+}

@@ -27,3 +27,24 @@ int apply_payload(struct payload *data)
 
     return rc;
 }
+
+/* Entries of special sections, whose sizes livepatch-build-tools measures. */
+struct alt_instr
+{
+    unsigned int orig_offset, repl_offset;
+    unsigned short cpuid, sizes, priv;
+} __attribute__((packed));
+
+struct bug_frame
+{
+    int loc_disp, ptr_disp;
+};
+
+struct exception_table_entry
+{
+    int addr, cont;
+};
+
+const struct alt_instr *livepatch_alternatives;
+const struct bug_frame *livepatch_bugs;
+const struct exception_table_entry *livepatch_exceptions;
