@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"analyze/strict":   {},
 	"build":            {"analyze/...", "vendors/...", "build/..."},
 	"vendors":          {"analyze/..."},
+	"vendors/plan":     {"analyze/...", "vendors"},
 	"cmd/lpready":      {"analyze/...", "build/...", "vendors/...", "cmd/lpready/...", "testdata"},
 	"testdata":         {},
 }
