@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"lpready/analyze"
 	"lpready/analyze/factor"
 	"lpready/cmd/lpready/internal/cli"
 	"lpready/cmd/lpready/internal/render"
@@ -179,6 +178,7 @@ func workspace(t *testing.T) string {
 		link(git, "xen.git")
 	}
 	link(filepath.Join(sample, "key.asc"), "key.asc")
+	link(filepath.Dir(sample), "testdata")
 	if dsc := os.Getenv("LPREADY_XEN_DSC"); dsc != "" {
 		files, err := filepath.Glob(filepath.Join(filepath.Dir(dsc), "xen_*"))
 		if err != nil {
@@ -243,13 +243,17 @@ func TestContract(t *testing.T) {
 			if !v.Field(i).IsExported() {
 				continue
 			}
+			if v.Field(i).Anonymous {
+				walk(v.Field(i).Type)
+				continue
+			}
 			if !bytes.Contains(data, []byte("`"+key+"`")) {
 				t.Errorf("docs/json.md does not tell about %q of %v", key, v)
 			}
 			walk(v.Field(i).Type)
 		}
 	}
-	walk(reflect.TypeFor[analyze.Report]())
+	walk(reflect.TypeFor[render.PlanReport]())
 	if len(seen) < 8 {
 		t.Errorf("%d structs, expected more", len(seen))
 	}

@@ -219,7 +219,6 @@ type Revised struct {
 	Kind  string    `json:"kind"`
 	Redo  []string  `json:"redo"`
 	Hours float64   `json:"hours"` // of work that is done again
-	Ready float64   `json:"ready_probability"`
 }
 
 // Limits keep a plan within seconds.

@@ -22,6 +22,7 @@ type Risk struct {
 	Revisions struct {
 		Versions map[string]int `yaml:"versions"` // in which advisories went public: how many
 		Days     float64        `yaml:"days"`
+		Code     float64        `yaml:"code"` // share that asks for work
 		Size     effort.Point   `yaml:"size"`
 	} `yaml:"revisions"`
 	Builds struct {
@@ -70,6 +71,7 @@ func (r *Risk) read(name string, data []byte) error {
 	if !(r.Revisions.Days > 0 && r.Revisions.Days <= 365) {
 		doc.Reject("revisions.days", "%v; expected days", r.Revisions.Days)
 	}
+	share("revisions.code", r.Revisions.Code)
 	size := r.Revisions.Size
 	share("revisions.size.optimistic", size.Optimistic)
 	share("revisions.size.pessimistic", size.Pessimistic)
@@ -87,15 +89,17 @@ func (r *Risk) read(name string, data []byte) error {
 	return doc.Err()
 }
 
-// A chance is how likely an item is revised while work goes on.
+// A chance is how likely new versions ask for work.
 type chance struct {
 	first, further    float64 // once in Days; again after that
-	revised, compared int     // advisories that this rests on
+	revised, compared int     // advisories that were revised under embargo, of how many
+	worked            int     // of what revise compared: asked for work
+	measured          int
 }
 
 // chance reads the versions: how many of all advisories were revised, and how
-// many revisions came on top of a first one. What was measured on this batch
-// counts like the others.
+// many revisions came on top of a first one. What revise measured on this batch
+// counts like the others, but is known to ask for work or not.
 func (r *Risk) chance(measured []revision.Cell) chance {
 	c := chance{}
 	more := 0
@@ -110,22 +114,22 @@ func (r *Risk) chance(measured []revision.Cell) chance {
 			more += n * (k - 3)
 		}
 	}
-	changed := map[string]bool{}
+	work := map[string]bool{}
 	for i := range measured {
 		label := Of(&measured[i].Cell).Label()
-		changed[label] = changed[label] || len(measured[i].Revision.Redo) > 0
+		work[label] = work[label] || len(measured[i].Revision.Redo) > 0
 	}
-	for _, yes := range changed {
-		c.compared++
-		if yes {
-			c.revised++
+	for _, asks := range work {
+		c.measured++
+		if asks {
+			c.worked++
 		}
 	}
-	if c.compared > 0 {
-		c.first = float64(c.revised) / float64(c.compared)
+	if all := c.compared + c.measured; all > 0 {
+		c.first = (r.Revisions.Code*float64(c.revised) + float64(c.worked)) / float64(all)
 	}
 	if more+c.revised > 0 {
-		c.further = float64(more) / float64(more+c.revised)
+		c.further = r.Revisions.Code * float64(more) / float64(more+c.revised)
 	}
 	return c
 }
@@ -181,8 +185,12 @@ func (p *problem) assumptions(c chance) []string {
 	r := p.req.Risk
 	list := []string{"Hours follow PERT distributions; the tasks of one item go well or badly together, items are independent."}
 	if c.first > 0 {
-		list = append(list, fmt.Sprintf("An item is revised with %.0f %% in %g days of embargo (%d of %d advisories were), and again with %.0f %%; a revision asks for %.0f to %.0f %% of what was done to be done again.",
-			100*c.first, r.Revisions.Days, c.revised, c.compared, 100*c.further, 100*r.Revisions.Size.Optimistic, 100*r.Revisions.Size.Pessimistic))
+		measured := ""
+		if c.measured > 0 {
+			measured = fmt.Sprintf(", and here %d of %d asked for work", c.worked, c.measured)
+		}
+		list = append(list, fmt.Sprintf("A new version asks for work on an item with %.0f %% in %g days of embargo: of %d public advisories %d were revised, %.0f %% of these in the code%s. It comes at any time, and asks for %.0f to %.0f %% of what was done on that item to be done again.",
+			100*c.first, r.Revisions.Days, c.compared, c.revised, 100*r.Revisions.Code, measured, 100*r.Revisions.Size.Optimistic, 100*r.Revisions.Size.Pessimistic))
 	}
 	if len(r.Builds.Fail) > 0 {
 		list = append(list, fmt.Sprintf("A build fails with %.0f %% (clean), %.0f %% (adapt), %.0f %% (hard), and costs the build and %.0f %% of the author's hours again.",
@@ -191,7 +199,7 @@ func (p *problem) assumptions(c chance) []string {
 	if r.Sickness.PerDay > 0 {
 		list = append(list, fmt.Sprintf("Everybody falls ill with %.1f %% a day, for %g days on average.", 100*r.Sickness.PerDay, r.Sickness.Days))
 	}
-	return append(list, "People keep to the plan's order and to who does what; what has to be done again comes after the planned work.")
+	return append(list, "People keep to the plan's order and to who does what; what a revision asks for comes before what they have not begun. What nobody can do is left out.")
 }
 
 // risk simulates the schedule and fills in what the plan says of it.

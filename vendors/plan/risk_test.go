@@ -171,7 +171,7 @@ func TestWhatGoesWrong(t *testing.T) {
 func TestChance(t *testing.T) {
 	r := DefaultRisk()
 	c := r.chance(nil)
-	if c.revised != 2 || c.compared != 11 || c.further != 1.0/3 {
+	if c.revised != 2 || c.compared != 11 || c.first != 1.0/11 || c.further != 1.0/6 {
 		t.Errorf("prior %+v", c)
 	}
 	measured := []revision.Cell{
@@ -179,7 +179,7 @@ func TestChance(t *testing.T) {
 		{Cell: oneTask(2, effort.Point{Optimistic: 10, Likely: 10, Pessimistic: 10})},
 	}
 	c = r.chance(measured)
-	if c.revised != 3 || c.compared != 13 {
+	if c.worked != 1 || c.measured != 2 || c.first != 2.0/13 {
 		t.Errorf("with two measured %+v", c)
 	}
 	sizes := r.sizes(measured)

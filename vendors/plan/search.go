@@ -195,12 +195,19 @@ func (s *search) move(random *rand.Rand, order, who []int) {
 // cell that is late.
 func (s *search) chain() []int { return s.best.chain(s.best.final(s.p)) }
 
-// final is the job that ends last of all that end, a late one first.
+// final is the job that ends last of the cells that can be finished, -1 where
+// there is none.
 func (s *schedule) final(p *problem) int {
 	last, lastEnd := -1, -1.0
-	for n, e := range s.end {
-		if e < never && e > lastEnd {
-			last, lastEnd = n, e
+	for _, jobs := range p.of {
+		end, job := 0.0, -1
+		for _, n := range jobs {
+			if n >= 0 && s.end[n] >= end {
+				end, job = s.end[n], n
+			}
+		}
+		if end < never && end > lastEnd {
+			last, lastEnd = job, end
 		}
 	}
 	return last

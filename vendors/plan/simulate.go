@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -18,12 +19,13 @@ type model struct {
 	sizes     []*quantiles // share of a revision, by item
 	window    []float64    // hours in which an item can be revised
 	deadline  []float64    // of the cells
+	counts    []bool       // cells that somebody can finish; the others are late in any case
 	ofCell    [][]int      // jobs of a cell, in order
 	ofItem    [][]int      // cells of an item
 	calendars []*calendar
 	chance    chance
-	days      float64
-	again     float64
+	share     float64   // of the author's hours that a failed build costs
+	first     []float64 // how likely each item is revised at all
 	sickness  float64
 	illDays   float64
 	horizon   float64
@@ -34,13 +36,13 @@ type simJob struct {
 	hours              *quantiles
 	before             []int
 	fail               float64
-	author             int // job whose hours a failed build costs in part, -1 for none
+	author             []int // jobs whose hours a failed build costs in part
 }
 
 func newModel(p *problem, c chance) *model {
 	m := &model{calendars: p.calendars, chance: c, deadline: p.deadline, horizon: p.horizon()}
 	r := p.req.Risk
-	m.days, m.again, m.sickness, m.illDays = r.Revisions.Days, r.Builds.Again, r.Sickness.PerDay, r.Sickness.Days
+	m.share, m.sickness, m.illDays = r.Builds.Again, r.Sickness.PerDay, r.Sickness.Days
 	tables := shapes{}
 	size := r.sizes(p.req.Revised)
 	number := map[string]int{}
@@ -60,65 +62,75 @@ func newModel(p *problem, c chance) *model {
 		m.ofItem[n] = append(m.ofItem[n], cell)
 	}
 	m.items = len(number)
+	for _, window := range m.window {
+		m.first = append(m.first, 1-math.Pow(1-c.first, window/24/max(1, r.Revisions.Days)))
+	}
+	for cell := range p.cells {
+		m.counts = append(m.counts, p.ready(cell) < never)
+	}
 	m.lay(p, itemOf, tables)
 	return m
 }
 
-// lay takes over the jobs that somebody does.
-func (m *model) lay(p *problem, itemOf []int, tables shapes) {
-	var order []int
+// chunk is how many hours of a job are done in one go: then something more urgent
+// can come before the rest.
+const chunk = 6
+
+// A piece of a job of the plan: one of some, equally long.
+type piece struct {
+	job, number, of int
+	start           float64
+}
+
+// pieces cuts the jobs that somebody does, in the order of their begin; what takes
+// no time comes behind what it waits for.
+func pieces(p *problem) []piece {
+	var list []piece
 	for n := range p.jobs {
-		if p.best.end[n] < never {
-			order = append(order, n)
+		if p.best.end[n] >= never {
+			continue
+		}
+		j := &p.jobs[n]
+		of := max(1, int(math.Ceil(j.hours/chunk)))
+		for k := range of {
+			start := p.best.start[n]
+			if k > 0 {
+				_, start = p.calendars[p.best.person[n]].run(p.best.start[n], j.hours*float64(k)/float64(of))
+			}
+			list = append(list, piece{n, k, of, start})
 		}
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return compare(p.best.start[a], p.best.start[b]) })
-	order = topological(p, order)
-	place := slices.Repeat([]int{-1}, len(p.jobs))
+	slices.SortStableFunc(list, func(a, b piece) int { return compare(a.start, b.start) })
+	return list
+}
+
+// lay takes over the jobs, piece by piece.
+func (m *model) lay(p *problem, itemOf []int, tables shapes) {
 	m.ofCell = make([][]int, len(p.cells))
-	for i, n := range order {
-		place[n] = i
-		j := &p.jobs[n]
-		s := simJob{person: p.best.person[n], cell: j.cell, item: itemOf[j.cell], hours: new(quantiles), author: -1}
+	made := make([][]int, len(p.jobs)) // the pieces of each
+	for _, c := range pieces(p) {
+		j := &p.jobs[c.job]
+		s := simJob{person: p.best.person[c.job], cell: j.cell, item: itemOf[j.cell], hours: new(quantiles)}
 		for _, t := range j.parts {
 			tables.add(s.hours, effort.Point{Optimistic: t.optimistic, Likely: t.likely, Pessimistic: t.pessimistic})
 		}
-		for _, b := range j.before {
-			if place[b] >= 0 {
-				s.before = append(s.before, place[b])
-			}
+		for k := range s.hours {
+			s.hours[k] /= float64(c.of)
 		}
-		if j.stage == build {
+		for _, b := range j.before {
+			s.before = append(s.before, made[b]...)
+		}
+		s.before = append(s.before, made[c.job]...)
+		if j.stage == build && c.number == 0 {
 			s.fail = p.req.Risk.Builds.Fail[string(p.cells[j.cell].Class)]
 			if a := p.of[j.cell][author]; a >= 0 {
-				s.author = place[a]
+				s.author = made[a]
 			}
 		}
-		m.ofCell[j.cell] = append(m.ofCell[j.cell], i)
+		made[c.job] = append(made[c.job], len(m.jobs))
+		m.ofCell[j.cell] = append(m.ofCell[j.cell], len(m.jobs))
 		m.jobs = append(m.jobs, s)
 	}
-}
-
-// topological keeps an order by begin but puts a job that takes no time behind
-// what it waits for.
-func topological(p *problem, order []int) []int {
-	placed := make([]bool, len(p.jobs))
-	var list []int
-	var put func(n int)
-	put = func(n int) {
-		if placed[n] {
-			return
-		}
-		placed[n] = true
-		for _, b := range p.jobs[n].before {
-			put(b)
-		}
-		list = append(list, n)
-	}
-	for _, n := range order {
-		put(n)
-	}
-	return list
 }
 
 // A tally is what runs add up to.
@@ -161,56 +173,86 @@ func (m *model) simulate(seed uint64, runs int) tally {
 
 // A run is one worker's state.
 type run struct {
-	m     *model
-	tally tally
-	src   *rand.PCG
-	rnd   *rand.Rand
-	luck  []float64 // by item: the quantile that all its tasks are at
-	start []float64
-	end   []float64
-	took  []float64 // hours of each job
-	free  []float64 // by person
-	cell  []float64 // when each cell is ready
-	sick  [][]spell
+	m       *model
+	tally   tally
+	src     *rand.PCG
+	rnd     *rand.Rand
+	luck    []float64 // by item: the quantile that all its tasks are at
+	fails   []int     // by job: how often a build fails
+	arrive  []arrival // revisions, by time
+	sick    [][]spell
+	start   []float64
+	end     []float64
+	took    []float64  // hours of each job
+	free    []float64  // by person
+	cell    []float64  // when each cell is ready
+	again   [][]rework // by person: what waits to be done again
+	revised bool       // something was
 }
 
 // A spell is a time of sickness, in hours.
 type spell struct{ from, to float64 }
 
+// An arrival is a new version of an item, and the share of the work done that it
+// asks for again.
+type arrival struct {
+	at, share float64
+	item      int
+}
+
+// A rework is the next job of a cell that has to be done again, and those after it.
+type rework struct {
+	ready, share float64
+	cell, next   int     // position in the jobs of the cell
+	before       float64 // only jobs that were begun before
+}
+
 func newRun(m *model) *run {
 	r := &run{m: m, src: rand.NewPCG(0, 0)}
 	r.rnd = rand.New(r.src)
 	n := len(m.jobs)
-	r.luck, r.start, r.end, r.took = make([]float64, m.items), make([]float64, n), make([]float64, n), make([]float64, n)
-	r.free, r.cell, r.sick = make([]float64, len(m.calendars)), make([]float64, len(m.deadline)), make([][]spell, len(m.calendars))
+	r.luck, r.fails = make([]float64, m.items), make([]int, n)
+	r.start, r.end, r.took = make([]float64, n), make([]float64, n), make([]float64, n)
+	r.free, r.cell = make([]float64, len(m.calendars)), make([]float64, len(m.deadline))
+	r.sick, r.again = make([][]spell, len(m.calendars)), make([][]rework, len(m.calendars))
 	r.tally.inTime, r.tally.last = make([]int, len(m.deadline)), make([]int, len(m.deadline))
 	return r
 }
 
-// once simulates one course of events and gives its end, in hours.
+// once simulates one course of events and gives its end, in hours: first as if no
+// revision came, then with those that do.
 func (r *run) once(seed, number uint64) float64 {
 	r.src.Seed(seed, number)
-	m := r.m
-	for i := range r.luck {
-		r.luck[i] = r.rnd.Float64()
-	}
-	for p := range r.free {
-		r.free[p] = 0
-		r.fallIll(p)
-	}
-	for i := range m.jobs {
-		r.work(i)
-	}
-	clear(r.cell)
-	for i := range m.jobs {
-		c := m.jobs[i].cell
-		r.cell[c] = max(r.cell[c], r.end[i])
-	}
+	r.draw()
+	arrivals := r.arrive
+	r.arrive = nil
+	r.course()
 	if r.inTime() {
 		r.tally.without++
 	}
-	revised := r.revise()
-	return r.count(revised)
+	r.arrive = arrivals
+	if len(arrivals) > 0 {
+		r.course()
+	}
+	return r.count()
+}
+
+// draw draws all that is left to chance.
+func (r *run) draw() {
+	for i := range r.luck {
+		r.luck[i] = r.rnd.Float64()
+	}
+	for p := range r.sick {
+		r.fallIll(p)
+	}
+	const most = 3
+	for i := range r.m.jobs {
+		r.fails[i] = 0
+		for f := r.m.jobs[i].fail; f > 0 && r.fails[i] < most && r.rnd.Float64() < f; {
+			r.fails[i]++
+		}
+	}
+	r.arrivals()
 }
 
 // fallIll draws the sickness of a person.
@@ -230,27 +272,141 @@ func (r *run) fallIll(p int) {
 	}
 }
 
-// work does a job.
-func (r *run) work(i int) {
-	j := &r.m.jobs[i]
+// arrivals draws the revisions of all items.
+func (r *run) arrivals() {
+	m := r.m
+	r.arrive = r.arrive[:0]
+	if m.chance.first <= 0 {
+		return
+	}
+	const most = 10
+	for item := range m.items {
+		p := m.first[item]
+		for n := 0; n < most && r.rnd.Float64() < p; n++ {
+			r.arrive = append(r.arrive, arrival{r.rnd.Float64() * m.window[item], m.sizes[item].at(r.rnd.Float64()), item})
+			p = m.chance.further
+		}
+	}
+	slices.SortFunc(r.arrive, func(a, b arrival) int { return cmp.Compare(a.at, b.at) })
+}
+
+// course does all jobs in the order of the plan. What has to be done again comes
+// before the next job of the plan that has not begun when the revision arrives.
+func (r *run) course() {
+	clear(r.free)
+	clear(r.cell)
+	for p := range r.again {
+		r.again[p] = r.again[p][:0]
+	}
+	r.revised = false
+	came := 0
+	for i := range r.m.jobs {
+		j := &r.m.jobs[i]
+		for {
+			at := r.begin(j)
+			for came < len(r.arrive) && r.arrive[came].at <= at {
+				r.receive(r.arrive[came], i)
+				came++
+			}
+			if !r.redo(j.person, at) {
+				break
+			}
+		}
+		r.work(i)
+	}
+	for ; came < len(r.arrive); came++ {
+		r.receive(r.arrive[came], len(r.m.jobs))
+	}
+	for r.redoAny() {
+	}
+}
+
+// begin is when a job could begin.
+func (r *run) begin(j *simJob) float64 {
 	at := r.free[j.person]
 	for _, b := range j.before {
 		at = max(at, r.end[b])
 	}
+	return at
+}
+
+// work does a job of the plan.
+func (r *run) work(i int) {
+	j := &r.m.jobs[i]
 	hours := j.hours.at(r.luck[j.item])
-	if j.fail > 0 {
-		const most = 3
+	if n := r.fails[i]; n > 0 {
 		once := hours
-		if j.author >= 0 {
-			once += r.m.again * r.took[j.author]
+		for _, a := range j.author {
+			once += r.m.share * r.took[a]
 		}
-		for n := 0; n < most && r.rnd.Float64() < j.fail; n++ {
-			hours += once
-		}
+		hours += float64(n) * once
 	}
 	r.took[i] = hours
-	r.start[i], r.end[i] = r.stretch(j.person, at, hours)
+	r.start[i], r.end[i] = r.stretch(j.person, r.begin(j), hours)
 	r.free[j.person] = r.end[i]
+	r.cell[j.cell] = max(r.cell[j.cell], r.end[i])
+}
+
+// receive lets a new version arrive when the first jobs, up to done, are begun or
+// done: of these, each cell's are done again.
+func (r *run) receive(a arrival, done int) {
+	for _, cell := range r.m.ofItem[a.item] {
+		r.queue(rework{ready: a.at, share: a.share, cell: cell, before: a.at}, done)
+	}
+}
+
+// queue puts the next job of a rework that was begun before the revision to its
+// person. What is later in the plan than done is not begun.
+func (r *run) queue(w rework, done int) {
+	jobs := r.m.ofCell[w.cell]
+	for ; w.next < len(jobs); w.next++ {
+		if i := jobs[w.next]; i < done && r.start[i] < w.before {
+			p := r.m.jobs[i].person
+			r.again[p] = append(r.again[p], w)
+			return
+		}
+	}
+}
+
+// redo does again what waits for a person and could begin by a time. It tells
+// whether there was anything.
+func (r *run) redo(person int, by float64) bool {
+	for k, w := range r.again[person] {
+		if w.ready <= by {
+			r.take(person, k)
+			return true
+		}
+	}
+	return false
+}
+
+// redoAny does the first of all that still waits.
+func (r *run) redoAny() bool {
+	who, which, soonest := -1, 0, 0.0
+	for p := range r.again {
+		for k, w := range r.again[p] {
+			if at := max(w.ready, r.free[p]); who < 0 || at < soonest {
+				who, which, soonest = p, k, at
+			}
+		}
+	}
+	if who >= 0 {
+		r.take(who, which)
+	}
+	return who >= 0
+}
+
+// take does a waiting job again and puts the next one of its cell to its person.
+func (r *run) take(person, k int) {
+	w := r.again[person][k]
+	r.again[person] = slices.Delete(r.again[person], k, k+1)
+	i := r.m.ofCell[w.cell][w.next]
+	at := max(w.ready, r.end[i], r.free[person])
+	_, end := r.stretch(person, at, w.share*r.took[i])
+	r.free[person], r.revised = end, true
+	r.cell[w.cell] = max(r.cell[w.cell], end)
+	w.ready, w.next = end, w.next+1
+	r.queue(w, i+len(r.m.jobs))
 }
 
 // stretch is calendar.run with sickness: a day that begins in it is lost.
@@ -290,51 +446,9 @@ func (r *run) ill(person int, at float64) bool {
 	return false
 }
 
-// revise lets new versions arrive and does what they ask for. It tells whether
-// any cost work.
-func (r *run) revise() bool {
-	m, cost := r.m, false
-	if m.chance.first <= 0 {
-		return false
-	}
-	for item := range m.items {
-		window := m.window[item]
-		first := 1 - math.Pow(1-m.chance.first, window/24/m.days)
-		for p := first; r.rnd.Float64() < p; p = m.chance.further {
-			at, share := r.rnd.Float64()*window, m.sizes[item].at(r.rnd.Float64())
-			for _, cell := range m.ofItem[item] {
-				cost = r.redo(cell, at, share) || cost
-			}
-			if p == m.chance.further && p >= 1 {
-				break
-			}
-		}
-	}
-	return cost
-}
-
-// redo does a share of what was begun on a cell before a time again, in the same
-// order, by the same people, after their other work.
-func (r *run) redo(cell int, at, share float64) bool {
-	cost := false
-	ready := max(at, 0)
-	for _, i := range r.m.ofCell[cell] {
-		if r.start[i] >= at {
-			continue
-		}
-		j := &r.m.jobs[i]
-		_, end := r.stretch(j.person, max(ready, r.free[j.person]), share*r.took[i])
-		r.free[j.person], ready, cost = end, end, true
-	}
-	if cost {
-		r.cell[cell] = max(r.cell[cell], ready)
-	}
-	return cost
-}
-
 func (r *run) inTime() bool {
 	for c, end := range r.cell {
-		if end > r.m.deadline[c]+tiny {
+		if r.m.counts[c] && end > r.m.deadline[c]+tiny {
 			return false
 		}
 	}
@@ -342,9 +456,12 @@ func (r *run) inTime() bool {
 }
 
 // count adds the run to the tally.
-func (r *run) count(revised bool) float64 {
+func (r *run) count() float64 {
 	last, worst, finish := -1, 0.0, 0.0
 	for c, end := range r.cell {
+		if !r.m.counts[c] {
+			continue
+		}
 		finish = max(finish, end)
 		over := end - r.m.deadline[c]
 		if over <= tiny {
@@ -353,7 +470,7 @@ func (r *run) count(revised bool) float64 {
 			last, worst = c, over
 		}
 	}
-	if revised {
+	if r.revised {
 		r.tally.revised++
 	}
 	switch {
@@ -361,7 +478,7 @@ func (r *run) count(revised bool) float64 {
 		r.tally.ready++
 	default:
 		r.tally.last[last]++
-		if revised {
+		if r.revised {
 			r.tally.swamped++
 		}
 	}

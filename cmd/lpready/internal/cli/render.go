@@ -81,6 +81,13 @@ func (o *output) saved(s *render.Saved) error {
 		}
 		fill = func(w io.Writer) error { return render.Verify(w, o.format.value, layout, at, list) }
 		verdict = accepted(list)
+	case "plan":
+		r, err := render.LoadPlan(s)
+		if err != nil {
+			return input(err)
+		}
+		fill = func(w io.Writer) error { return render.Plan(w, o.format.value, layout, r) }
+		verdict = staffed(r)
 	default:
 		r, err := render.Load(s.Name, s.Reader())
 		if err != nil {
