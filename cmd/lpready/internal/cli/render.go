@@ -88,6 +88,12 @@ func (o *output) saved(s *render.Saved) error {
 		}
 		fill = func(w io.Writer) error { return render.Plan(w, o.format.value, layout, r) }
 		verdict = staffed(r)
+	case "policy":
+		r, err := render.LoadPolicy(s)
+		if err != nil {
+			return input(err)
+		}
+		fill = func(w io.Writer) error { return render.Policy(w, o.format.value, layout, r) }
 	default:
 		r, err := render.Load(s.Name, s.Reader())
 		if err != nil {

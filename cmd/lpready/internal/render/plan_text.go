@@ -18,17 +18,7 @@ func (t table) plan(w io.Writer, r *PlanReport) error {
 	}
 	t.field(out, "", "Breaks", breakLine(r.Plan)+".")
 	for _, pt := range planTables(r) {
-		fmt.Fprintf(out, "\n%s\n", pt.title)
-		align := make([]tw.Align, len(pt.header))
-		header := make([]string, len(pt.header))
-		for i, h := range pt.header {
-			align[i] = tw.AlignLeft
-			if strings.HasSuffix(h, ":") {
-				align[i] = tw.AlignRight
-			}
-			header[i] = strings.ToUpper(strings.TrimSuffix(h, ":"))
-		}
-		t.grid(out, header, safeRows(pt.rows), align)
+		t.planTable(out, pt)
 	}
 	if r.Plan.Risk != nil {
 		fmt.Fprintf(out, "\nWhat the simulation assumes (%d runs, seed %d)\n", r.Plan.Risk.Runs, r.Plan.Seed)
@@ -39,6 +29,21 @@ func (t table) plan(w io.Writer, r *PlanReport) error {
 	t.field(out, "\n", "Schedule", plain(r.Plan.Method)+".")
 	t.warnings(out, &r.Report)
 	return out.Flush()
+}
+
+// planTable writes a table below its title.
+func (t table) planTable(w io.Writer, pt planTable) {
+	fmt.Fprintf(w, "\n%s\n", pt.title)
+	align := make([]tw.Align, len(pt.header))
+	header := make([]string, len(pt.header))
+	for i, h := range pt.header {
+		align[i] = tw.AlignLeft
+		if strings.HasSuffix(h, ":") {
+			align[i] = tw.AlignRight
+		}
+		header[i] = strings.ToUpper(strings.TrimSuffix(h, ":"))
+	}
+	t.grid(w, header, safeRows(pt.rows), align)
 }
 
 func safeRows(rows [][]string) [][]string {
