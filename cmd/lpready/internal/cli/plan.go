@@ -64,9 +64,7 @@ the machine or a tool.`,
   lpready plan --vendor ours.yaml --add "Kim:senior:6:x86/hvm,common" triage.json`,
 		Args: batchArgs,
 	}
-	out := &output{app: a, format: formatFlag(render.PlanFormats()...)}
-	addChoice(cmd, out.format, "format", "how to write the result: "+strings.Join(out.format.of, ", "))
-	cmd.Flags().StringVarP(&out.file, "output", "o", "", "write to this `file`, readable by its owner only")
+	out := addOutput(a, cmd, render.PlanFormats()...)
 	p := &planning{job: addJob(a, cmd)}
 	f := cmd.Flags()
 	f.StringVar(&p.start, "start", "", "when work begins, a `day` or RFC 3339 (default now)")

@@ -26,7 +26,7 @@ held back, and which week is the worst.`,
   lpready plan policy --vendor ours.yaml --most 3 --format html -o policy.html`,
 		Args: cobra.NoArgs,
 	}
-	out := addOutput(a, cmd)
+	out := addOutput(a, cmd, render.ReportFormats()...)
 	f := cmd.Flags()
 	f.StringVar(&j.vendor, "vendor", "", "profile of the vendor, which names the team and the bases: a `file`")
 	f.BoolVar(&j.sample, "sample", false, "use the made-up vendor of the sample")

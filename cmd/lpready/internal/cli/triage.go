@@ -1,6 +1,10 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"lpready/cmd/lpready/internal/render"
+)
 
 func newTriage(a *app) *cobra.Command {
 	cmd := &cobra.Command{
@@ -19,7 +23,7 @@ and the column BY says so.`,
   lpready triage --vendor profile.yaml --base 8.3 --format json -o batch.json batch/`,
 		Args: batchArgs,
 	}
-	out := addOutput(a, cmd)
+	out := addOutput(a, cmd, render.ReportFormats()...)
 	j := addJob(a, cmd)
 	addProbing(cmd, j)
 	cmd.Flags().BoolVar(&j.probing.on, "probe", false, "compile what each recipe reaches, before and after, and let the objects decide")

@@ -22,7 +22,7 @@ type PlanReport struct {
 }
 
 // PlanFormats lists the formats that a plan can be written in.
-func PlanFormats() []string { return append(Formats(), "ics") }
+func PlanFormats() []string { return append(ReportFormats(), "ics") }
 
 // Plan writes a plan in one of the formats.
 func Plan(w io.Writer, format string, o Options, r *PlanReport) error {
@@ -35,10 +35,12 @@ func Plan(w io.Writer, format string, o Options, r *PlanReport) error {
 		return planCSV(w, r)
 	case "json":
 		return writeJSON(w, r)
+	case "html":
+		return planHTML(w, r)
 	case "ics":
 		return planCalendar(w, r)
 	}
-	return fmt.Errorf("format %q: expected one of %s", format, strings.Join(PlanFormats(), ", "))
+	return unknownFormat(format, PlanFormats())
 }
 
 // LoadPlan reads a plan that was saved as JSON, with the rules of Load.
@@ -236,16 +238,28 @@ func planTables(r *PlanReport) []planTable {
 // unstaffedTable takes the bases of an item together where the same holds for
 // them.
 func unstaffedTable(p *plan.Plan) planTable {
-	t := planTable{title: "What cannot be staffed, or not in time", header: []string{"XSA", "Base", "Task", "Why, and what helps"}}
+	t := planTable{title: "What cannot be staffed, or not in time", header: []string{"XSA", "Base", "Task", "Why", "What helps"}}
 	for i := range p.Unstaffed {
 		u := &p.Unstaffed[i]
-		if n := len(t.rows) - 2; n >= 0 && u.Label() == p.Unstaffed[i-1].Label() && u.Suggestion == p.Unstaffed[i-1].Suggestion && u.Why == p.Unstaffed[i-1].Why {
+		if n := len(t.rows) - 1; n >= 0 && u.Label() == p.Unstaffed[i-1].Label() && u.Suggestion == p.Unstaffed[i-1].Suggestion && u.Why == p.Unstaffed[i-1].Why {
 			t.rows[n][1] += ", " + u.Base
 			continue
 		}
-		t.rows = append(t.rows, []string{u.Label(), u.Base, u.Task, u.Why}, []string{"", "", "", "-> " + u.Suggestion})
+		t.rows = append(t.rows, []string{u.Label(), u.Base, u.Task, u.Why, u.Suggestion})
 	}
 	return t
+}
+
+// stacked puts the last column below the one before it: a terminal is narrow.
+func (t planTable) stacked() planTable {
+	n := len(t.header) - 1
+	s := planTable{title: t.title, header: append(slices.Clone(t.header[:n-1]), t.header[n-1]+", "+strings.ToLower(t.header[n][:1])+t.header[n][1:])}
+	for _, row := range t.rows {
+		below := make([]string, n)
+		below[n-1] = "-> " + row[n]
+		s.rows = append(s.rows, row[:n], below)
+	}
+	return s
 }
 
 func scenarioTable(p *plan.Plan) planTable {

@@ -17,7 +17,10 @@ func (t table) plan(w io.Writer, r *PlanReport) error {
 		t.field(out, "", l.Topic, l.Says)
 	}
 	t.field(out, "", "Breaks", breakLine(r.Plan)+".")
-	for _, pt := range planTables(r) {
+	for i, pt := range planTables(r) {
+		if i == 0 && len(r.Plan.Unstaffed) > 0 {
+			pt = pt.stacked()
+		}
 		t.planTable(out, pt)
 	}
 	if r.Plan.Risk != nil {

@@ -32,6 +32,8 @@ func Policy(w io.Writer, format string, o Options, r *PolicyReport) error {
 	switch format {
 	case "json":
 		return writeJSON(w, r)
+	case "html":
+		return policyHTML(w, r)
 	case "csv":
 		return policyCSV(w, r)
 	case "markdown":
@@ -56,7 +58,7 @@ func Policy(w io.Writer, format string, o Options, r *PolicyReport) error {
 			fmt.Fprintf(out, "%-24s %s\n", r.Policies[i].Name, sparks(r.Policies[i].Peaks))
 		}
 	default:
-		return fmt.Errorf("format %q: expected one of %s", format, strings.Join(Formats(), ", "))
+		return unknownFormat(format, ReportFormats())
 	}
 	return out.Flush()
 }
