@@ -81,7 +81,7 @@ the machine or a tool.`,
 	for _, name := range []string{"start", "embargo", "runs", "seed", "without", "add", "drop", "split", "overtime"} {
 		must(cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions))
 	}
-	cmd.AddCommand(newPolicy(a))
+	cmd.AddCommand(newPolicy(a), newRecord(a), newCalibrate(a))
 	cmd.RunE = func(cmd *cobra.Command, paths []string) error {
 		report, err := p.run(cmd.Context(), paths)
 		if err != nil {
