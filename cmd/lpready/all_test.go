@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"build":            {"analyze/...", "vendors/...", "build/..."},
 	"vendors":          {"analyze/..."},
 	"vendors/plan":     {"analyze/...", "vendors"},
+	"vendors/track":    {"analyze/...", "vendors/plan"},
 	"cmd/lpready":      {"analyze/...", "build/...", "vendors/...", "cmd/lpready/...", "testdata"},
 	"testdata":         {},
 }

@@ -255,6 +255,7 @@ func TestContract(t *testing.T) {
 	}
 	walk(reflect.TypeFor[render.PlanReport]())
 	walk(reflect.TypeFor[render.PolicyReport]())
+	walk(reflect.TypeFor[render.StatusReport]())
 	if len(seen) < 8 {
 		t.Errorf("%d structs, expected more", len(seen))
 	}

@@ -53,6 +53,7 @@ type Progress struct {
 	Item, Base, Task string
 	Person           string
 	Share            float64 // of the task, from 0 to 1
+	New              bool    // it was done on the newest version: nothing of it is done again
 }
 
 // An Assign puts a person on the author's work of an item; an empty base stands

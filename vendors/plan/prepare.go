@@ -209,10 +209,10 @@ func (p *problem) left(cell int) []part {
 	rework := p.rework(cell)
 	var list []part
 	for _, t := range merged(p.cells[cell].Hours.Tasks) {
-		done := p.done(cell, t.task)
+		done, old := p.done(cell, t.task)
 		rest := t.times(1 - done)
-		if done > 0 {
-			again := rework[t.task].times(done)
+		if old > 0 {
+			again := rework[t.task].times(old)
 			again.redone = again.expected > 0
 			rest = rest.plus(again)
 		}
@@ -223,20 +223,24 @@ func (p *problem) left(cell int) []part {
 	return list
 }
 
-// done is the share of a task that was done already.
-func (p *problem) done(cell int, task string) float64 {
-	share := 0.0
+// done is the share of a task that was done already, and of that the share that
+// was done on the version before.
+func (p *problem) done(cell int, task string) (share, old float64) {
 	for _, d := range p.req.Done {
-		if d.Item == p.name[cell].Label() && d.Base == p.name[cell].Base && d.Task == task {
-			share += d.Share
+		if d.Item != p.name[cell].Label() || d.Base != p.name[cell].Base || d.Task != task {
+			continue
+		}
+		share += d.Share
+		if !d.New {
+			old += d.Share
 		}
 	}
-	return min(1, share)
+	return min(1, share), min(1, old)
 }
 
 // rework is what a new version asks to be done again of what was done, by task.
 func (p *problem) rework(cell int) map[string]part {
-	for i := range p.req.Revised {
+	for i := len(p.req.Revised) - 1; i >= 0; i-- { // the last one counts
 		r := &p.req.Revised[i]
 		if Of(&r.Cell) != p.name[cell] {
 			continue

@@ -13,7 +13,13 @@ func (p *problem) report() *Plan {
 	plan.Load = p.load(plan.Assignments)
 	plan.Critical = p.critical()
 	plan.Decisions = p.decisions()
-	plan.Revisions = append(slices.Clone(p.req.History), p.taken()...)
+	plan.Revisions = slices.Clone(p.req.History)
+	for _, r := range p.taken() {
+		same := func(o Revised) bool { return o.Name == r.Name && o.From == r.From && o.To == r.To && o.Kind == r.Kind }
+		if !slices.ContainsFunc(plan.Revisions, same) {
+			plan.Revisions = append(plan.Revisions, r)
+		}
+	}
 	return plan
 }
 
@@ -165,5 +171,6 @@ func (p *problem) taken() []Revised {
 
 // again is the hours of a task that are done again.
 func (p *problem) again(cell int, task string) float64 {
-	return p.rework(cell)[task].expected * p.done(cell, task)
+	_, old := p.done(cell, task)
+	return p.rework(cell)[task].expected * old
 }

@@ -19,6 +19,7 @@ import (
 	"lpready/cmd/lpready/internal/render"
 	"lpready/vendors"
 	"lpready/vendors/plan"
+	"lpready/vendors/track"
 )
 
 // A planning is what plan is asked for.
@@ -35,16 +36,20 @@ type planning struct {
 	drop     xsaNumbers
 	split    int
 	overtime float64
+	from     tracked // what the folder of a tracked batch, or a saved plan, says
 }
 
 func newPlan(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "plan BATCH|SAVED.json",
+		Use:   "plan BATCH|SAVED.json|FOLDER",
 		Short: "Tell whether the people at hand are enough: schedule, what is unstaffed, risk",
 		Long: `Read a batch as triage does, or a report that was saved as JSON, and plan the
 work for the team in the vendor's profile: who does what on which day, what
 nobody can do and what helps, and how likely everything is ready when the
 embargo ends.
+
+Given the folder of a tracked batch (triage --track), plan what is left of it by
+its log, with its revisions, and keep the plan there.
 
 Given a plan that was saved, what it had planned until --start counts as done;
 with --revised, a saved report of revise, new versions take the place of the
@@ -122,12 +127,12 @@ func (p *planning) run(ctx context.Context, paths []string) (*render.PlanReport,
 	if len(profile.Team.People) == 0 {
 		return nil, inputf("%s names no team: expected team.people in a profile of your own (see lpready vendors init)", profile.Name)
 	}
-	report, before, err := p.report(ctx, paths)
+	report, err := p.report(ctx, paths)
 	if err != nil {
 		return nil, err
 	}
 	report.Command, report.Vendor, report.Generated = "plan", profile.Name, p.job.app.Now().UTC().Truncate(time.Second)
-	req, err := p.request(report, before, &profile.Team)
+	req, err := p.request(report, &profile.Team)
 	if err != nil {
 		return nil, err
 	}
@@ -140,39 +145,52 @@ func (p *planning) run(ctx context.Context, paths []string) (*render.PlanReport,
 		return nil, input(err)
 	}
 	takeNew(report, req.Revised)
-	return &render.PlanReport{Report: *report, Plan: made}, nil
+	r := &render.PlanReport{Report: *report, Plan: made}
+	if p.from.dir != "" && len(changes) == 0 {
+		return r, trackPlan(p.from.dir, r)
+	}
+	return r, nil
 }
 
-// report assesses the batch, or reads a saved report; a saved plan comes with it.
-func (p *planning) report(ctx context.Context, paths []string) (*analyze.Report, *plan.Plan, error) {
+// report assesses the batch, or reads a saved report or the folder of a tracked
+// batch, and what these say of work that is done.
+func (p *planning) report(ctx context.Context, paths []string) (*analyze.Report, error) {
+	if len(paths) == 1 && track.Is(paths[0]) {
+		report, from, err := fromFolder(paths[0])
+		if err != nil {
+			return nil, err
+		}
+		p.from = *from
+		return report, p.job.keep(report)
+	}
 	if len(paths) != 1 || !savedReport(paths[0]) {
-		report, err := p.job.run(ctx, "plan", paths)
-		return report, nil, err
+		return p.job.run(ctx, "plan", paths)
 	}
 	f, err := os.Open(paths[0])
 	if err != nil {
-		return nil, nil, openError(err)
+		return nil, openError(err)
 	}
 	defer f.Close()
 	saved, err := render.Read(paths[0], f)
 	if err != nil {
-		return nil, nil, input(err)
+		return nil, input(err)
 	}
 	switch saved.Command {
 	case "plan":
 		r, err := render.LoadPlan(saved)
 		if err != nil {
-			return nil, nil, input(err)
+			return nil, input(err)
 		}
-		return &r.Report, r.Plan, p.job.keep(&r.Report)
+		p.from.before = r.Plan
+		return &r.Report, p.job.keep(&r.Report)
 	case "triage", "analyze", "probe":
 		r, err := render.Load(saved.Name, saved.Reader())
 		if err != nil {
-			return nil, nil, input(err)
+			return nil, input(err)
 		}
-		return r, nil, p.job.keep(r)
+		return r, p.job.keep(r)
 	}
-	return nil, nil, inputf("%s: a report of %q, expected one of triage, analyze, probe or plan", paths[0], saved.Command)
+	return nil, inputf("%s: a report of %q, expected one of triage, analyze, probe or plan", paths[0], saved.Command)
 }
 
 // savedReport tells whether a file is a report of ours rather than a batch.
@@ -196,7 +214,7 @@ const (
 )
 
 // request asks for the plan of a report.
-func (p *planning) request(report *analyze.Report, before *plan.Plan, team *vendors.Team) (*plan.Request, error) {
+func (p *planning) request(report *analyze.Report, team *vendors.Team) (*plan.Request, error) {
 	if p.job.sample && p.start == "" && p.embargo == "" {
 		p.start, p.embargo = sampleStart, sampleEmbargo
 	}
@@ -210,9 +228,14 @@ func (p *planning) request(report *analyze.Report, before *plan.Plan, team *vend
 			return nil, inputf("--start %w", err)
 		}
 	}
-	if before != nil {
-		req.Done, req.History = before.DoneBy(req.Start), before.Revisions
+	if before := p.from.before; before != nil {
+		if req.History = before.Revisions; p.from.dir == "" { // a log knows what was done; else it is what was planned
+			req.Done = before.DoneBy(req.Start)
+		}
 		req.Embargo, req.Fixed = before.Embargo, plan.Embargo(report.Cells, req.Start).IsZero()
+	}
+	if p.from.dir != "" {
+		req.Done, req.Assign, req.Revised = p.from.done, p.from.assign, p.from.revised
 	}
 	if p.risk != "" {
 		f, err := os.Open(p.risk)

@@ -73,6 +73,7 @@ machine or a tool.`,
 	out := addOutput(a, cmd, render.ReportFormats()...)
 	j := addJob(a, cmd)
 	addProbing(cmd, j)
+	addTrack(cmd, &j.track)
 	cmd.Flags().BoolVar(&matching, "match", false, "compare the rebuilt base with the shipped xen-syms, without a batch")
 	j.probing.on = true
 	cmd.RunE = func(cmd *cobra.Command, paths []string) error {
@@ -93,6 +94,9 @@ machine or a tool.`,
 		}
 		report, err := j.run(cmd.Context(), cmd.Name(), paths)
 		if err != nil {
+			return err
+		}
+		if err := j.trackVerdicts(j.track, report); err != nil {
 			return err
 		}
 		return out.report(report)

@@ -17,7 +17,7 @@ import (
 )
 
 func newRecord(a *app) *cobra.Command {
-	var of, base, task, person, item string
+	var of, base, task, person, item, dir string
 	var xsa xsaNumbers
 	hours := -1.0
 	cmd := &cobra.Command{
@@ -38,6 +38,7 @@ corrects the one before. plan calibrate refits the hours from it.`,
 	f.StringVar(&task, "task", "", "the task: "+strings.Join(effort.Tasks(), ", "))
 	f.Float64Var(&hours, "hours", hours, "that it took")
 	f.StringVar(&person, "person", "", "who did it (`name`)")
+	addTrack(cmd, &dir)
 	must(cmd.RegisterFlagCompletionFunc("task", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return effort.Tasks(), cobra.ShellCompDirectiveNoFileComp
 	}))
@@ -66,7 +67,10 @@ corrects the one before. plan calibrate refits the hours from it.`,
 		if err != nil {
 			return input(err)
 		}
-		return appendLine(args[0], line)
+		if err := appendLine(args[0], line); err != nil || dir == "" {
+			return err
+		}
+		return a.assign(dir, plan.Of(cell), "", []string{task})
 	}
 	return cmd
 }

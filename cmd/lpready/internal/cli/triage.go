@@ -26,10 +26,14 @@ and the column BY says so.`,
 	out := addOutput(a, cmd, render.ReportFormats()...)
 	j := addJob(a, cmd)
 	addProbing(cmd, j)
+	addTrack(cmd, &j.track)
 	cmd.Flags().BoolVar(&j.probing.on, "probe", false, "compile what each recipe reaches, before and after, and let the objects decide")
 	cmd.RunE = func(cmd *cobra.Command, paths []string) error {
 		report, err := j.run(cmd.Context(), cmd.Name(), paths)
 		if err != nil {
+			return err
+		}
+		if err := j.trackVerdicts(j.track, report); err != nil {
 			return err
 		}
 		return out.report(report)
