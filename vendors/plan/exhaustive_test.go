@@ -154,14 +154,14 @@ func (b *brute) rate() {
 		for _, n := range b.p.of[cell] {
 			if n >= 0 {
 				end = max(end, b.end[n])
-				if b.end[n] < never {
-					s.span = max(s.span, b.end[n])
-				}
 			}
 		}
 		if end >= never {
 			s.blocked++
-		} else if end > b.p.deadline[cell]+tiny {
+			continue
+		}
+		s.span = max(s.span, end)
+		if end > b.p.deadline[cell]+tiny {
 			s.late++
 		}
 	}
@@ -322,6 +322,17 @@ func BenchmarkSchedule(b *testing.B) {
 		b.ReportMetric((&exhaust{p: p, b: newBoard(p)}).bound().span, "bound-h")
 		b.ReportMetric(float64(p.best.late), "late")
 		b.ReportMetric(float64(len(p.jobs)), "jobs")
+	}
+}
+
+// BenchmarkPlan makes the whole plan of 100 cells for 20 people, with its risk.
+func BenchmarkPlan(b *testing.B) {
+	for b.Loop() {
+		plan, err := Make(large(20, 5, 20))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(plan.StaffedProbability, "ready")
 	}
 }
 

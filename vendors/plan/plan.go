@@ -236,6 +236,9 @@ func Make(req Request) (*Plan, error) {
 		return nil, err
 	}
 	p.solve()
+	if p.method == MethodLocal {
+		p.best = p.robust(p.elite)
+	}
 	plan := p.report()
 	p.risk(plan)
 	return plan, nil

@@ -30,6 +30,7 @@ type problem struct {
 	spare     *calendar     // of a person who is still to be found
 	embargo   float64
 	best      schedule
+	elite     []schedule
 	method    string
 	revised   []Revised
 }

@@ -15,8 +15,9 @@ type schedule struct {
 }
 
 // A score says how good a schedule is: fewer cells that nobody can finish, then
-// fewer that are late, then an earlier end of all work, then an earlier end of
-// the cells on average.
+// fewer that are late, then an earlier end of the last cell, then an earlier end
+// of the cells on average. Work on cells that nobody can finish comes when it
+// stands in no other's way.
 type score struct {
 	blocked, late int
 	span, flow    float64
@@ -233,11 +234,6 @@ func (b *board) rate() score {
 		switch {
 		case end >= never:
 			s.blocked++
-			for _, n := range b.p.of[cell] {
-				if n >= 0 && b.s.end[n] < never {
-					s.span = max(s.span, b.s.end[n])
-				}
-			}
 			continue
 		case end > b.p.deadline[cell]+tiny:
 			s.late++

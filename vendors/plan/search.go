@@ -13,13 +13,16 @@ const (
 	exactSteps = 150_000
 	localWork  = 16_000_000
 	rounds     = 4
-	escape     = 40 // one in so many steps may make it worse
+	elites     = 12   // schedules that are held against each other
+	nearly     = 0.02 // by which share they may end later than the best
+	tryouts    = 300  // simulations of each
+	escape     = 40   // one in so many steps may make it worse
 )
 
 // Methods, as Plan.Method says them.
 const (
 	MethodExact = "exact: no schedule is better"
-	MethodLocal = "list schedule, improved by local search"
+	MethodLocal = "list schedule, improved by local search; of those that end hardly later the one that is in time most often"
 )
 
 // solve finds the best schedule that it can.
@@ -36,6 +39,7 @@ func (p *problem) solve() {
 		}
 	}
 	p.best = s.best
+	p.elite = s.elite
 }
 
 // link notes which jobs wait for each, how scarce each person is, and who stands
@@ -60,8 +64,10 @@ type search struct {
 	b     *board
 	none  []int
 	best  schedule
-	order []int // of best
-	who   []int // preferred by best
+	order []int      // of best
+	who   []int      // preferred by best
+	elite []schedule // nearly as good as best
+	kept  int
 }
 
 // begin tries the usual rules.
@@ -98,6 +104,7 @@ func byRank(rank []float64) []int {
 
 // offer keeps the schedule on the board if it is better.
 func (s *search) offer(got score, who []int) bool {
+	s.keep(got)
 	if s.best.person != nil && got.compare(s.best.score) >= 0 {
 		return false
 	}
@@ -109,6 +116,44 @@ func (s *search) offer(got score, who []int) bool {
 	}
 	slices.SortStableFunc(s.order, func(a, b int) int { return cmp.Compare(s.best.start[a], s.best.start[b]) })
 	return true
+}
+
+// keep remembers a schedule that is nearly as good as the best: one of those may
+// stand more.
+func (s *search) keep(got score) {
+	switch {
+	case s.best.person != nil && !got.near(s.best.score):
+		return
+	case len(s.elite) < elites:
+		s.elite = append(s.elite, s.b.take())
+	default:
+		s.elite[s.kept%elites] = s.b.take()
+	}
+	s.kept++
+}
+
+// near tells whether a schedule has as many cells in time as another and ends
+// hardly later.
+func (s score) near(o score) bool {
+	return s.blocked == o.blocked && s.late == o.late && s.span <= o.span*(1+nearly)
+}
+
+// robust gives, of the schedules that are nearly as good as the best, the one that
+// is in time most often when things go wrong.
+func (p *problem) robust(elite []schedule) schedule {
+	best, most := p.best, -1
+	c := p.req.Risk.chance(p.req.Revised)
+	for _, s := range append([]schedule{p.best}, elite...) {
+		if !s.near(p.best.score) {
+			continue
+		}
+		q := *p
+		q.best = s
+		if got := newModel(&q, c).simulate(1, tryouts); got.ready > most {
+			best, most = s, got.ready
+		}
+	}
+	return best
 }
 
 // tails gives for each job the hours from its begin to the end of the last that
