@@ -13,9 +13,9 @@ const (
 	exactSteps = 150_000
 	localWork  = 16_000_000
 	rounds     = 4
-	elites     = 12   // schedules that are held against each other
+	elites     = 8    // schedules that are held against each other
 	nearly     = 0.02 // by which share they may end later than the best
-	tryouts    = 300  // simulations of each
+	tryouts    = 200  // simulations of each
 	escape     = 40   // one in so many steps may make it worse
 )
 

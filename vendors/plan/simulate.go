@@ -187,6 +187,7 @@ type run struct {
 	free    []float64  // by person
 	cell    []float64  // when each cell is ready
 	again   [][]rework // by person: what waits to be done again
+	waiting int        // how many of these there are
 	revised bool       // something was
 }
 
@@ -298,7 +299,7 @@ func (r *run) course() {
 	for p := range r.again {
 		r.again[p] = r.again[p][:0]
 	}
-	r.revised = false
+	r.revised, r.waiting = false, 0
 	came := 0
 	for i := range r.m.jobs {
 		j := &r.m.jobs[i]
@@ -308,7 +309,7 @@ func (r *run) course() {
 				r.receive(r.arrive[came], i)
 				came++
 			}
-			if !r.redo(j.person, at) {
+			if !r.redo(at) {
 				break
 			}
 		}
@@ -317,7 +318,7 @@ func (r *run) course() {
 	for ; came < len(r.arrive); came++ {
 		r.receive(r.arrive[came], len(r.m.jobs))
 	}
-	for r.redoAny() {
+	for r.redo(never) {
 	}
 }
 
@@ -363,29 +364,22 @@ func (r *run) queue(w rework, done int) {
 		if i := jobs[w.next]; i < done && r.start[i] < w.before {
 			p := r.m.jobs[i].person
 			r.again[p] = append(r.again[p], w)
+			r.waiting++
 			return
 		}
 	}
 }
 
-// redo does again what waits for a person and could begin by a time. It tells
-// whether there was anything.
-func (r *run) redo(person int, by float64) bool {
-	for k, w := range r.again[person] {
-		if w.ready <= by {
-			r.take(person, k)
-			return true
-		}
+// redo does again the first of all that waits, if that can begin by a time. It
+// tells whether there was anything.
+func (r *run) redo(by float64) bool {
+	if r.waiting == 0 {
+		return false
 	}
-	return false
-}
-
-// redoAny does the first of all that still waits.
-func (r *run) redoAny() bool {
-	who, which, soonest := -1, 0, 0.0
+	who, which, soonest := -1, 0, by
 	for p := range r.again {
-		for k, w := range r.again[p] {
-			if at := max(w.ready, r.free[p]); who < 0 || at < soonest {
+		for k := range r.again[p] {
+			if at := max(r.again[p][k].ready, r.free[p]); at < soonest || who < 0 && at <= by {
 				who, which, soonest = p, k, at
 			}
 		}
@@ -400,6 +394,7 @@ func (r *run) redoAny() bool {
 func (r *run) take(person, k int) {
 	w := r.again[person][k]
 	r.again[person] = slices.Delete(r.again[person], k, k+1)
+	r.waiting--
 	i := r.m.ofCell[w.cell][w.next]
 	at := max(w.ready, r.end[i], r.free[person])
 	_, end := r.stretch(person, at, w.share*r.took[i])

@@ -261,13 +261,12 @@ func (p *problem) decisions() []Decision {
 	var list []Decision
 	for cell := range p.cells {
 		begin, why := p.latest(cell)
-		end := p.ready(cell)
 		if !works(&p.cells[cell]) || p.lastJob(cell) < 0 {
 			continue
 		}
 		d := Decision{Name: p.name[cell], By: p.clock(max(0, begin)).Format(time.DateOnly), Late: begin < 0, Why: why, Options: p.options(cell)}
-		if begin < 0 && end < never {
-			d.Why = "it is too late for that: " + d.Why
+		if begin < 0 {
+			d.Why = "more than is left until then: " + d.Why
 		}
 		list = append(list, d)
 	}

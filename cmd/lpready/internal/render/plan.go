@@ -68,6 +68,18 @@ func checkPlan(p *plan.Plan) error {
 			return fmt.Errorf("probability %v, expected 0 to 1", share)
 		}
 	}
+	const most = 10_000
+	if len(p.Load) == 0 || len(p.Load) > most || len(p.Assignments) > most || len(p.Items) > most {
+		return fmt.Errorf("%d people, %d assignments, %d items, expected 1 to %d people and at most so many others", len(p.Load), len(p.Assignments), len(p.Items), most)
+	}
+	for i := range p.Load {
+		if l := &p.Load[i]; !(l.Utilisation >= 0 && l.Hours >= 0 && l.Available >= 0 && l.Utilisation < 1e6 && l.Hours < 1e6 && l.Available < 1e6) {
+			return fmt.Errorf("load of person %d: %v of %v h, expected hours", i+1, l.Hours, l.Available)
+		}
+	}
+	if p.Risk != nil && len(p.Risk.Curve) > most {
+		return fmt.Errorf("a curve of %d points, expected at most %d", len(p.Risk.Curve), most)
+	}
 	if !p.Embargo.After(p.Start) || p.Embargo.Sub(p.Start) > 100*366*24*time.Hour {
 		return fmt.Errorf("from %s to %s, expected the embargo to end after the start", p.Start, p.Embargo)
 	}
@@ -310,7 +322,7 @@ func folded(list []string) []string {
 	last := ""
 	for _, s := range list {
 		cell, task, _ := strings.Cut(s, ": ")
-		if cell == last {
+		if len(out) > 0 && cell == last {
 			out[len(out)-1] += ", " + task
 			continue
 		}

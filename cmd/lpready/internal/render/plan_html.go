@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"lpready/analyze"
@@ -168,7 +169,7 @@ func (d *drawing) stretch(t timeline, r *PlanReport, s *stretch, y, h float64) {
 	if s.critical {
 		class += " critical"
 	}
-	d.rect(x, y, max(w, 2), h, class, fmt.Sprintf("%s, %s: %s, %s to %s", s.person, s.Name, folded([]string{s.Label() + ": " + joined(s.tasks)})[0], s.start.Format("2 Jan 15:04"), s.end.Format("2 Jan 15:04")))
+	d.rect(x, y, max(w, 2), h, class, fmt.Sprintf("%s, %s: %s, %s to %s", s.person, s.Name, joined(s.tasks), s.start.Format("2 Jan 15:04"), s.end.Format("2 Jan 15:04")))
 	label := fmt.Sprint(s.XSA)
 	if s.XSA == 0 {
 		label = s.Item
@@ -179,19 +180,13 @@ func (d *drawing) stretch(t timeline, r *PlanReport, s *stretch, y, h float64) {
 	}
 }
 
+// joined lists tasks, each once.
 func joined(tasks []string) string {
 	var list []string
 	for _, t := range tasks {
 		list = include(list, t)
 	}
-	s := ""
-	for i, t := range list {
-		if i > 0 {
-			s += ", "
-		}
-		s += t
-	}
-	return s
+	return strings.Join(list, ", ")
 }
 
 // shorten cuts a name to what fits beside a chart.
