@@ -76,8 +76,8 @@ func (c *calendar) back(by, hours float64) float64 {
 	for d := len(c.to) - 1; d >= 0; d-- {
 		end := min(by, c.to[d])
 		if length := end - c.from[d]; length > 0 {
-			if hours <= length {
-				return end - hours
+			if hours <= length+tiny { // sums of hours are not exact
+				return max(c.from[d], end-hours)
 			}
 			hours -= length
 		}

@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/json"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -131,6 +132,12 @@ func TestSameSeedSameBytes(t *testing.T) {
 	one := bytes(1)
 	if one != bytes(1) {
 		t.Error("the same seed gives other bytes")
+	}
+	before := runtime.GOMAXPROCS(1)
+	alone := bytes(1)
+	runtime.GOMAXPROCS(before)
+	if one != alone {
+		t.Error("another number of processors gives other bytes")
 	}
 	if one == bytes(2) {
 		t.Error("another seed gives the same bytes")

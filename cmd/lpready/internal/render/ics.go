@@ -71,7 +71,8 @@ func (c *ics) day(id, date, title, says string) {
 
 func (c *ics) begin(id string) {
 	c.line("BEGIN", "VEVENT")
-	c.line("UID", fmt.Sprintf("%x@lpready", sha256.Sum256([]byte(id)))[:40])
+	sum := sha256.Sum256([]byte(id))
+	c.line("UID", fmt.Sprintf("%x@lpready", sum[:16]))
 	c.line("DTSTAMP", c.stamp.Format(icsTime))
 }
 
