@@ -21,9 +21,9 @@ const (
 	Unknown Level = "unknown" // the profile does not say; verdicts are weaker for it
 )
 
-// A Problem is what Check found with one base.
+// A Problem is what Check found with one base, or with the team.
 type Problem struct {
-	Base    string
+	Base    string // its id, or "team"
 	Field   string
 	Level   Level
 	Message string
@@ -35,7 +35,8 @@ func (p Problem) String() string {
 
 // Check compares a profile with the machine it is used on and the time: files
 // that are missing or are not what the profile says, bases past their end of
-// life, facts that are unknown. Problems are in the order of the bases.
+// life, facts that are unknown; and a team that cannot do what will be asked of
+// it. Problems are in the order of the bases, the team comes last.
 func Check(p *Profile, now time.Time) []Problem {
 	var list []Problem
 	for i := range p.Bases {
@@ -49,7 +50,7 @@ func Check(p *Profile, now time.Time) []Problem {
 		}
 		list = append(list, c.list...)
 	}
-	return list
+	return append(list, checkTeam(&p.Team, now)...)
 }
 
 type baseCheck struct {

@@ -255,7 +255,7 @@ func TestTemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Name != "acme" || len(p.Bases) != 2 || len(p.Team.People) != 2 {
+	if p.Name != "acme" || len(p.Bases) != 2 || len(p.Team.People) != 3 {
 		t.Errorf("%+v", p)
 	}
 	// Every line that is commented out must be right, too.

@@ -156,19 +156,6 @@ type Policy struct {
 	Notes      []string `yaml:"notes"`
 }
 
-// A Team is who does the work.
-type Team struct {
-	People []Person `yaml:"people"`
-}
-
-// A Person of the team.
-type Person struct {
-	Name      string   `yaml:"name"`
-	Skills    []string `yaml:"skills"`    // x86, arm, mm, livepatch, build, test ...
-	Seniority string   `yaml:"seniority"` // junior, regular or senior
-	Hours     float64  `yaml:"hours"`     // of a working day that go into this
-}
-
 // A Date is a day, YYYY-MM-DD. The zero value is an unknown one.
 type Date struct{ time.Time }
 

@@ -49,10 +49,24 @@ policy: # how you ship live patches
   stacking: false
   embargo: [who may know, where files may lie]
 
-team:
+team: # who does the work; lpready plan reads it
+  holidays: [2030-01-01]         # when nobody works
+  # days: [mon, tue, wed, thu]   # working days, where they are not mon to fri
+  # review: {senior_for: [adapt, hard]} # classes whose reviewer must be a senior; never the author
+  # areas: {migration: [tools/migration/]} # areas of your own, by the paths they begin with
   people:
-    - {name: Ada, skills: [x86, mm, livepatch], seniority: senior, hours: 6}
-    - {name: Grace, skills: [build, test], seniority: regular, hours: 6}
+    - name: Ada
+      seniority: senior          # or regular, junior; a senior may take what is hard
+      hours: 7                   # of a working day
+      share: 0.8                 # of these that go into this
+      zone: Europe/London        # the day begins at 09:00 there, or at start
+      skills: [x86, common]      # areas of the tree, and build, test; see the message of vendors check
+      absent:
+        - {from: 2030-07-01, to: 2030-07-12, why: leave}
+      commitments:
+        - {what: release 2, hours: 2, from: 2030-03-01, to: 2030-03-31}
+    - {name: Grace, seniority: senior, hours: 6, skills: [x86/mm, toolstack]}
+    - {name: Mary, seniority: regular, hours: 6, skills: [common, iommu, build, test]}
 
 # effort: hours.yaml             # your numbers, laid over lpready's
 `

@@ -45,12 +45,7 @@ func validate(doc *strict.Doc, p *Profile) {
 		c.base(path, &p.Bases[i])
 	}
 	c.policy()
-	names := map[string]string{}
-	for i := range p.Team.People {
-		path := fmt.Sprintf("team.people[%d]", i)
-		c.unique(names, path+".name", p.Team.People[i].Name)
-		c.person(path, &p.Team.People[i])
-	}
+	c.team(&p.Team)
 }
 
 // required reports a key that is absent.
@@ -196,17 +191,5 @@ func (c *checker) policy() {
 		if answer != nil {
 			c.doc.Reject("policy."+path, "says how payloads are shipped, but payloads is false")
 		}
-	}
-}
-
-func (c *checker) person(path string, p *Person) {
-	c.text(path+".name", p.Name)
-	c.oneOf(path+".seniority", p.Seniority, "junior", "regular", "senior")
-	if !(p.Hours >= 0 && p.Hours <= 24) {
-		c.doc.Reject(path+".hours", "%v; expected hours of a day", p.Hours)
-	}
-	seen := map[string]string{}
-	for i, skill := range p.Skills {
-		c.unique(seen, fmt.Sprintf("%s.skills[%d]", path, i), skill)
 	}
 }

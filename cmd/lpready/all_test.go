@@ -33,6 +33,8 @@ var mayImport = map[string][]string{
 	"analyze/strict":   {},
 	"build":            {"analyze/...", "vendors/...", "build/..."},
 	"vendors":          {"analyze/..."},
+	"vendors/plan":     {"analyze/...", "vendors"},
+	"vendors/track":    {"analyze/...", "vendors/plan"},
 	"cmd/lpready":      {"analyze/...", "build/...", "vendors/...", "cmd/lpready/...", "testdata"},
 	"testdata":         {},
 }

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"lpready/analyze"
 	"lpready/analyze/factor"
 	"lpready/build"
 	"lpready/cmd/lpready/internal/cli"
@@ -189,6 +188,7 @@ func workspace(t *testing.T) string {
 		link(git, "xen.git")
 	}
 	link(filepath.Join(sample, "key.asc"), "key.asc")
+	link(filepath.Dir(sample), "testdata")
 	if dsc := os.Getenv("LPREADY_XEN_DSC"); dsc != "" {
 		files, err := filepath.Glob(filepath.Join(filepath.Dir(dsc), "xen_*"))
 		if err != nil {
@@ -256,16 +256,22 @@ func TestContract(t *testing.T) {
 			if !v.Field(i).IsExported() {
 				continue
 			}
+			if v.Field(i).Anonymous {
+				walk(v.Field(i).Type)
+				continue
+			}
 			if !bytes.Contains(data, []byte("`"+key+"`")) {
 				t.Errorf("docs/json.md does not tell about %q of %v", key, v)
 			}
 			walk(v.Field(i).Type)
 		}
 	}
-	walk(reflect.TypeFor[analyze.Report]())
-	walk(reflect.TypeFor[build.Report]())
-	walk(reflect.TypeFor[build.Manifest]())
-	walk(reflect.TypeFor[build.Event]())
+	for _, v := range []reflect.Type{
+		reflect.TypeFor[render.PlanReport](), reflect.TypeFor[render.PolicyReport](), reflect.TypeFor[render.StatusReport](),
+		reflect.TypeFor[build.Report](), reflect.TypeFor[build.Manifest](), reflect.TypeFor[build.Event](),
+	} {
+		walk(v)
+	}
 	if len(seen) < 20 {
 		t.Errorf("%d structs, expected more", len(seen))
 	}

@@ -4,6 +4,8 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"lpready/cmd/lpready/internal/render"
 )
 
 func newAnalyze(a *app) *cobra.Command {
@@ -20,7 +22,7 @@ advisories, which select from them.`,
   lpready analyze --source ~/xen-4.17.5 --config ~/xen.config xsa480-4.17.patch
   lpready analyze --xen 4.17 batch.tar.xz 480 486`,
 	}
-	out := addOutput(a, cmd)
+	out := addOutput(a, cmd, render.ReportFormats()...)
 	j := addJob(a, cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		paths := j.split(args)

@@ -39,6 +39,7 @@ type job struct {
 	noCache bool
 	sample  bool
 	probing probing
+	track   string // folder that keeps the state of the batch
 }
 
 // addJob gives a command the flags of a job.

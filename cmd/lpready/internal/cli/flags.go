@@ -37,9 +37,13 @@ func (c *choice) complete(*cobra.Command, []string, string) ([]string, cobra.She
 // formatFlag is a choice among the formats of the renderer.
 func formatFlag(of ...string) *choice { return &choice{value: of[0], kind: "format", of: of} }
 
-// addFormat gives a command a --format of the renderer's.
-func addFormat(cmd *cobra.Command) *choice {
-	format := formatFlag(render.Formats()...)
+// addFormat gives a command a --format of the renderer's: those that every result
+// has, unless it names its own.
+func addFormat(cmd *cobra.Command, formats ...string) *choice {
+	if len(formats) == 0 {
+		formats = render.Formats()
+	}
+	format := formatFlag(formats...)
 	addChoice(cmd, format, "format", "how to write the result: "+strings.Join(format.of, ", "))
 	return format
 }

@@ -20,8 +20,8 @@ type output struct {
 	file   string
 }
 
-func addOutput(a *app, cmd *cobra.Command) *output {
-	o := &output{app: a, format: addFormat(cmd)}
+func addOutput(a *app, cmd *cobra.Command, formats ...string) *output {
+	o := &output{app: a, format: addFormat(cmd, formats...)}
 	cmd.Flags().StringVarP(&o.file, "output", "o", "", "write to this `file`, readable by its owner only")
 	return o
 }

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -69,9 +70,10 @@ machine or a tool.`,
   lpready probe --vendor ours.yaml --base 8.3 --format json -o proof.json batch/
   lpready probe --vendor ours.yaml --base 8.3 --symbols xen-syms --match`,
 	}
-	out := addOutput(a, cmd)
+	out := addOutput(a, cmd, render.ReportFormats()...)
 	j := addJob(a, cmd)
 	addProbing(cmd, j)
+	addTrack(cmd, &j.track)
 	cmd.Flags().BoolVar(&matching, "match", false, "compare the rebuilt base with the shipped xen-syms, without a batch")
 	j.probing.on = true
 	cmd.RunE = func(cmd *cobra.Command, paths []string) error {
@@ -82,6 +84,8 @@ machine or a tool.`,
 			return inputf("a compiled base is kept in the cache folder: expected no --no-cache")
 		case matching && len(paths) > 0:
 			return inputf("--match compares a base with what was shipped: expected no batch (%s)", paths[0])
+		case matching && !slices.Contains(render.Formats(), out.format.value):
+			return inputf("--match has no format %q: expected one of %s", out.format.value, strings.Join(render.Formats(), ", "))
 		case matching:
 			return j.match(cmd.Context(), out)
 		}
@@ -90,6 +94,9 @@ machine or a tool.`,
 		}
 		report, err := j.run(cmd.Context(), cmd.Name(), paths)
 		if err != nil {
+			return err
+		}
+		if err := j.trackVerdicts(j.track, report); err != nil {
 			return err
 		}
 		return out.report(report)

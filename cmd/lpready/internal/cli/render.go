@@ -3,6 +3,8 @@ package cli
 import (
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +22,7 @@ format. "-" reads standard input. The exit code is that of the run.`,
   lpready render batch.json --format markdown -o batch.md`,
 		Args: cobra.ExactArgs(1),
 	}
-	out := addOutput(a, cmd)
+	out := addOutput(a, cmd, render.PlanFormats()...)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		var in io.Reader = a.Stdin
 		if args[0] != "-" {
@@ -40,11 +42,25 @@ format. "-" reads standard input. The exit code is that of the run.`,
 	return cmd
 }
 
+// formatsOf lists the formats of a command's reports.
+func formatsOf(command string) []string {
+	switch command {
+	case "plan":
+		return render.PlanFormats()
+	case "port", "revise", "objdiff", "match", "verify":
+		return render.Formats()
+	}
+	return render.ReportFormats()
+}
+
 // saved writes a saved report with the handler of the command that made it.
 func (o *output) saved(s *render.Saved) error {
 	var fill func(io.Writer) error
 	var verdict error
 	layout := o.app.layout(o.file != "")
+	if formats := formatsOf(s.Command); !slices.Contains(formats, o.format.value) {
+		return inputf("%s: format %q: a report of %s has %s", s.Name, o.format.value, s.Command, strings.Join(formats, ", "))
+	}
 	switch s.Command {
 	case "port":
 		r, err := render.LoadPort(s.Name, s.Reader())
@@ -88,6 +104,19 @@ func (o *output) saved(s *render.Saved) error {
 		}
 		fill = func(w io.Writer) error { return render.Verify(w, o.format.value, layout, at, list) }
 		verdict = accepted(list)
+	case "plan":
+		r, err := render.LoadPlan(s)
+		if err != nil {
+			return input(err)
+		}
+		fill = func(w io.Writer) error { return render.Plan(w, o.format.value, layout, r) }
+		verdict = staffed(r)
+	case "policy":
+		r, err := render.LoadPolicy(s)
+		if err != nil {
+			return input(err)
+		}
+		fill = func(w io.Writer) error { return render.Policy(w, o.format.value, layout, r) }
 	default:
 		r, err := render.Load(s.Name, s.Reader())
 		if err != nil {

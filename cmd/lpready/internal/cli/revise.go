@@ -44,6 +44,7 @@ machine or a tool.`,
 	}
 	out := addOutput(a, cmd)
 	j := addJob(a, cmd)
+	addTrack(cmd, &j.track)
 	must(cmd.Flags().MarkHidden("sample"))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if j.sample {
@@ -57,6 +58,9 @@ machine or a tool.`,
 			return render.Revision(w, out.format.value, a.layout(out.file != ""), report)
 		})
 		if err != nil {
+			return err
+		}
+		if err := trackRevision(j.track, report); err != nil {
 			return err
 		}
 		return revised(report)

@@ -1,6 +1,10 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"lpready/cmd/lpready/internal/render"
+)
 
 func newTriage(a *app) *cobra.Command {
 	cmd := &cobra.Command{
@@ -19,13 +23,17 @@ and the column BY says so.`,
   lpready triage --vendor profile.yaml --base 8.3 --format json -o batch.json batch/`,
 		Args: batchArgs,
 	}
-	out := addOutput(a, cmd)
+	out := addOutput(a, cmd, render.ReportFormats()...)
 	j := addJob(a, cmd)
 	addProbing(cmd, j)
+	addTrack(cmd, &j.track)
 	cmd.Flags().BoolVar(&j.probing.on, "probe", false, "compile what each recipe reaches, before and after, and let the objects decide")
 	cmd.RunE = func(cmd *cobra.Command, paths []string) error {
 		report, err := j.run(cmd.Context(), cmd.Name(), paths)
 		if err != nil {
+			return err
+		}
+		if err := j.trackVerdicts(j.track, report); err != nil {
 			return err
 		}
 		return out.report(report)

@@ -30,6 +30,7 @@ type verifying struct {
 	previous string
 	expect   string
 	xsas     xsaNumbers
+	track    string
 }
 
 func newVerify(a *app) *cobra.Command {
@@ -65,6 +66,7 @@ the machine or a tool.`,
 	for _, name := range []string{"base", "xen", "release", "xsa"} {
 		must(cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions))
 	}
+	addTrack(cmd, &v.track)
 	out := addOutput(a, cmd)
 	cmd.RunE = func(cmd *cobra.Command, names []string) error {
 		started := a.Now()
@@ -77,6 +79,9 @@ the machine or a tool.`,
 			return render.Verify(w, out.format.value, a.layout(out.file != ""), started.UTC().Truncate(time.Second), list)
 		})
 		if err != nil {
+			return err
+		}
+		if err := trackPayloads(v.track, v.base, started.UTC().Truncate(time.Second), list); err != nil {
 			return err
 		}
 		return accepted(list)

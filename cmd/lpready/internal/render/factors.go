@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"lpready/analyze/factor"
@@ -11,8 +12,8 @@ import (
 // Factors writes the catalogue of the rules in one of the formats: a list, or
 // one rule in full where there is only one.
 func Factors(w io.Writer, format string, o Options, rules []factor.Rule) error {
-	if _, err := For(format, o); err != nil {
-		return err
+	if !slices.Contains(Formats(), format) {
+		return unknownFormat(format, Formats())
 	}
 	switch format {
 	case "markdown":

@@ -19,8 +19,7 @@ import (
 // and JSON have all symbols that differ.
 func Match(w io.Writer, format string, o Options, at time.Time, m *match.Result) error {
 	if !slices.Contains(Formats(), format) {
-		_, err := For(format, o)
-		return err
+		return unknownFormat(format, Formats())
 	}
 	switch format {
 	case "json":

@@ -28,7 +28,7 @@ func Port(w io.Writer, format string, o Options, r *port.Report) error {
 	case "json":
 		return writeJSON(w, r)
 	}
-	return fmt.Errorf("format %q: expected one of %s", format, strings.Join(Formats(), ", "))
+	return unknownFormat(format, Formats())
 }
 
 // LoadPort reads a report of port that was saved as JSON. Name stands for it in

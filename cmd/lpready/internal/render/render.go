@@ -44,16 +44,14 @@ var formats = []struct {
 	{"markdown", func(Options) Handler { return markdown{} }},
 	{"csv", func(Options) Handler { return csvRows{} }},
 	{"json", func(Options) Handler { return jsonRecord{} }},
+	{"html", func(Options) Handler { return html{} }},
 }
 
-// Formats lists the names of all formats.
-func Formats() []string {
-	names := make([]string, len(formats))
-	for i, f := range formats {
-		names[i] = f.name
-	}
-	return names
-}
+// Formats lists the formats that every result can be written in.
+func Formats() []string { return []string{"table", "markdown", "csv", "json"} }
+
+// ReportFormats lists the formats of verdicts, plans and replays.
+func ReportFormats() []string { return append(Formats(), "html") }
 
 // For returns the handler of a format.
 func For(format string, o Options) (Handler, error) {
@@ -62,7 +60,11 @@ func For(format string, o Options) (Handler, error) {
 			return f.make(o), nil
 		}
 	}
-	return nil, fmt.Errorf("format %q: expected one of %s", format, strings.Join(Formats(), ", "))
+	return nil, unknownFormat(format, ReportFormats())
+}
+
+func unknownFormat(format string, known []string) error {
+	return fmt.Errorf("format %q: expected one of %s", format, strings.Join(known, ", "))
 }
 
 // inDepth tells whether a report shows each cell in full rather than one line.

@@ -268,7 +268,7 @@ func TestEmptyReport(t *testing.T) {
 }
 
 func TestUnknownFormat(t *testing.T) {
-	if _, err := For("html", Options{}); err == nil || err.Error() != `format "html": expected one of table, markdown, csv, json` {
+	if _, err := For("xml", Options{}); err == nil || err.Error() != `format "xml": expected one of table, markdown, csv, json, html` {
 		t.Errorf("%v", err)
 	}
 }

@@ -40,7 +40,7 @@ func Revision(w io.Writer, format string, o Options, r *revision.Report) error {
 		_, err := w.Write(ascii(b.Bytes()))
 		return err
 	}
-	return fmt.Errorf("format %q: expected one of %s", format, strings.Join(Formats(), ", "))
+	return unknownFormat(format, Formats())
 }
 
 // LoadRevision reads a report of revise that was saved as JSON, with the rules

@@ -53,11 +53,7 @@ func Vendor(w io.Writer, o Options, p *vendors.Profile) error {
 	t.bullet(out, "", p.Name+": "+plain(p.Title))
 	t.known(out, "  ", "Facts of", p.Updated.String())
 	t.list(out, "Policy", policy(&p.Policy))
-	var people []string
-	for _, m := range p.Team.People {
-		people = append(people, plain(fmt.Sprintf("%s, %s, %g h a day: %s", m.Name, m.Seniority, m.Hours, strings.Join(m.Skills, ", "))))
-	}
-	t.list(out, "Team", people)
+	t.team(out, &p.Team)
 	for i := range p.Bases {
 		fmt.Fprintln(out)
 		t.base(out, &p.Bases[i])
@@ -69,6 +65,49 @@ func Vendor(w io.Writer, o Options, p *vendors.Profile) error {
 		}
 	}
 	return out.Flush()
+}
+
+// team is one line for each person, and the rules.
+func (t table) team(w io.Writer, team *vendors.Team) {
+	var people []string
+	for i := range team.People {
+		people = append(people, plain(personOf(&team.People[i])))
+	}
+	t.list(w, "Team", people)
+	var days []string
+	for _, d := range team.Holidays {
+		days = append(days, d.String())
+	}
+	if len(days) > 0 {
+		t.field(w, "  ", "Holidays", strings.Join(days, ", "))
+	}
+}
+
+func personOf(p *vendors.Person) string {
+	parts := []string{p.Name}
+	if p.Seniority != "" {
+		parts = append(parts, p.Seniority)
+	}
+	hours := "hours unknown"
+	if p.Hours > 0 {
+		hours = fmt.Sprintf("%.2g h a day", p.Daily())
+	}
+	parts = append(parts, hours)
+	if p.Zone != "" {
+		parts = append(parts, p.Zone)
+	}
+	skills := "skills unknown"
+	if len(p.Skills) > 0 {
+		skills = strings.Join(p.Skills, ", ")
+	}
+	s := strings.Join(parts, ", ") + ": " + skills
+	for _, a := range p.Absent {
+		s += "; absent " + a.String()
+	}
+	for _, c := range p.Commitments {
+		s += fmt.Sprintf("; %g h a day for %s", c.Hours, c.What)
+	}
+	return s
 }
 
 func (t table) base(w io.Writer, b *vendors.Base) {

@@ -15,8 +15,7 @@ import (
 // Verify writes what hypervisors would say to payloads, in one of the formats.
 func Verify(w io.Writer, format string, o Options, at time.Time, list []*payload.Result) error {
 	if !slices.Contains(Formats(), format) {
-		_, err := For(format, o)
-		return err
+		return unknownFormat(format, Formats())
 	}
 	switch format {
 	case "json":
