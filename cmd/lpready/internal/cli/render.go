@@ -74,6 +74,13 @@ func (o *output) saved(s *render.Saved) error {
 		}
 		fill = func(w io.Writer) error { return render.Match(w, o.format.value, layout, at, m) }
 		verdict = matched(m)
+	case "doctor":
+		list, at, err := render.LoadDoctor(s)
+		if err != nil {
+			return input(err)
+		}
+		fill = func(w io.Writer) error { return render.Doctor(w, o.format.value, layout, at, list) }
+		verdict = healthy(list)
 	case "verify":
 		list, at, err := render.LoadVerify(s)
 		if err != nil {
