@@ -270,20 +270,34 @@ func (h *Host) Try(ctx context.Context, t Trial) (*Result, error) {
 	if t.Guest && !h.guest {
 		return nil, errors.New("the host was put together without what a guest needs")
 	}
-	second, remark := t.Second, ""
-	if second == nil {
-		var err error
-		if second, err = copyOf(&t.Payload); err != nil {
-			remark = "what comes after it was not tried: no second payload was given, and no copy can stand in for one: " + err.Error()
-		} else {
-			remark = "no second payload was given: a copy with another build-id stands in for one"
-		}
-	}
-	p := planOne(t.Payload, t.Below, second, t.Policy, t.Guest)
+	second, policy, remark := t.following()
+	p := planOne(t.Payload, t.Below, second, policy, t.Guest)
 	if remark != "" {
 		p.remarks = append(p.remarks, remark)
 	}
 	return h.boot(ctx, p, t.Payload, t.Limits)
+}
+
+// following is what comes after the payload, and how: the second payload, a copy in its
+// stead, or nothing.
+func (t *Trial) following() (second *Payload, policy Policy, remark string) {
+	policy = t.Policy
+	if t.Second != nil {
+		policy.Stacking = policy.Stacking || !policy.Replace && Upon(t.Second, &t.Payload)
+		return t.Second, policy, ""
+	}
+	const not = "what comes after it was not tried: no second payload was given, and "
+	if kind := vetoing(&t.Payload); kind != "" && !policy.Replace && !policy.Stacking {
+		return nil, policy, fmt.Sprintf("%snothing can replace one with a %s hook", not, kind)
+	}
+	if len(t.Below) > 0 && !policy.Stacking {
+		return nil, policy, not + "replacing it would take out what it lies upon"
+	}
+	second, err := copyOf(&t.Payload, policy.Stacking && !policy.Replace)
+	if err != nil {
+		return nil, policy, not + "no copy can stand in for one: " + err.Error()
+	}
+	return second, policy, "no second payload was given: a copy with another build-id stands in for one"
 }
 
 // TrySet boots the host once and goes through a whole set in its order.

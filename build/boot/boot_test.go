@@ -310,7 +310,7 @@ func TestPlan(t *testing.T) {
 func TestCopy(t *testing.T) {
 	for _, name := range []string{"hello", "no-quiet"} {
 		one := made(t, name)
-		two, err := copyOf(&one)
+		two, err := copyOf(&one, false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,8 +11,8 @@ import (
 
 // copyOf makes what stands in for a second payload: the same one with another name,
 // another build-id, and other names for its new symbols, of which no two payloads may
-// have the same. Where it cannot be made it says why.
-func copyOf(one *Payload) (*Payload, error) {
+// have the same. Stacked, it depends on the first. Where it cannot be made it says why.
+func copyOf(one *Payload, stacked bool) (*Payload, error) {
 	data := bytes.Clone(one.Data)
 	p, err := payload.Read(data) // shares its bytes
 	if err != nil {
@@ -22,10 +22,17 @@ func copyOf(one *Payload) (*Payload, error) {
 	if err != nil || len(id) == 0 {
 		return nil, fmt.Errorf("it has no build-id")
 	}
+	depends, _ := hex.DecodeString(p.Depends)
 	for i := range p.Sections {
-		if s := &p.Sections[i]; s.Name == ".note.gnu.build-id" {
+		s := &p.Sections[i]
+		switch {
+		case s.Name == ".note.gnu.build-id":
 			if at := bytes.Index(s.Data, id); at >= 0 {
 				s.Data[at] ^= 0xff
+			}
+		case s.Name == ".livepatch.depends" && stacked && len(depends) == len(id):
+			if at := bytes.Index(s.Data, depends); at >= 0 {
+				copy(s.Data[at:], one.buildID())
 			}
 		}
 	}
@@ -33,6 +40,28 @@ func copyOf(one *Payload) (*Payload, error) {
 		return nil, err
 	}
 	return &Payload{Name: copyName(one.Name), Data: data, Verified: one.Verified}, nil
+}
+
+// buildID is that of a payload, nil if it has none.
+func (one *Payload) buildID() []byte {
+	p, err := payload.Read(one.Data)
+	if err != nil {
+		return nil
+	}
+	id, _ := hex.DecodeString(p.BuildID)
+	return id
+}
+
+// vetoing is the kind of a payload's first hook that REPLACE does not go with.
+func vetoing(one *Payload) string {
+	if p, err := payload.Read(one.Data); err == nil {
+		for i := range p.Hooks {
+			if p.Hooks[i].Vetoing() {
+				return p.Hooks[i].Kind
+			}
+		}
+	}
+	return ""
 }
 
 // copyName is within the limit of names.

@@ -197,7 +197,7 @@ func planSet(set []Payload, policy Policy) *plan {
 			p.apply(&set[i])
 		case policy.Replace:
 			p.replace(&set[i])
-		case upon(&set[i], &set[i-1]) || policy.Stacking:
+		case Upon(&set[i], &set[i-1]) || policy.Stacking:
 			p.apply(&set[i])
 		default:
 			p.apply(&set[i], "--nodeps")
@@ -212,17 +212,47 @@ func planSet(set []Payload, policy Policy) *plan {
 		p.unload(&set[i])
 	}
 	p.list()
-	if !policy.Replace && !policy.Stacking && len(set) > 1 && !upon(&set[1], &set[0]) {
+	if !policy.Replace && !policy.Stacking && len(set) > 1 && !Upon(&set[1], &set[0]) {
 		p.remarks = append(p.remarks, "the payloads neither replace each other nor depend on each other: all but the first are applied with --nodeps")
 	}
 	return p
 }
 
-// upon tells whether a payload was made to be applied upon another.
-func upon(one, below *Payload) bool {
+// Upon tells whether a payload was made to be applied upon another.
+func Upon(one, below *Payload) bool {
 	a, errA := payload.Read(one.Data)
 	b, errB := payload.Read(below.Data)
 	return errA == nil && errB == nil && b.BuildID != "" && a.Depends == b.BuildID
+}
+
+// TrialOf is the trial of one payload of a set: upon those that it was made for, and with
+// the next one after it, where that can follow.
+func TrialOf(set []Payload, i int, policy Policy, guest bool) Trial {
+	t := Trial{Payload: set[i], Policy: policy, Guest: guest, Below: below(set[:i], &set[i])}
+	if i+1 < len(set) && follows(&set[i+1], &set[i], policy) {
+		t.Second = &set[i+1]
+	}
+	return t
+}
+
+// below are the payloads that must be applied before one, in order.
+func below(before []Payload, one *Payload) []Payload {
+	for i := len(before) - 1; i >= 0; i-- {
+		if Upon(one, &before[i]) {
+			return append(below(before[:i], &before[i]), before[i])
+		}
+	}
+	return nil
+}
+
+// follows tells whether a payload can come after another one.
+func follows(next, one *Payload, policy Policy) bool {
+	if policy.Replace {
+		a, errA := payload.Read(one.Data)
+		b, errB := payload.Read(next.Data)
+		return errA == nil && errB == nil && a.XenDepends == b.Depends
+	}
+	return Upon(next, one)
 }
 
 // script writes the steps for init.sh.

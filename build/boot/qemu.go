@@ -17,15 +17,15 @@ import (
 
 // Limits are those of one boot. The zero value means the defaults.
 type Limits struct {
-	Time     time.Duration // of the whole boot; 5 minutes with a guest, else 2
-	Silence  time.Duration // without a word on any console; 60 seconds with a guest, else 30
+	Time     time.Duration // of the whole boot; 10 minutes with a guest, else 4
+	Silence  time.Duration // without a word on any console; 2 minutes with a guest, else 1
 	LogBytes int64         // of the consoles together; 4 MiB
 }
 
 func (l Limits) orDefaults(guest bool) Limits {
-	d := Limits{Time: 2 * time.Minute, Silence: 30 * time.Second, LogBytes: 4 << 20}
+	d := Limits{Time: 4 * time.Minute, Silence: time.Minute, LogBytes: 4 << 20}
 	if guest {
-		d.Time, d.Silence = 5*time.Minute, time.Minute
+		d.Time, d.Silence = 10*time.Minute, 2*time.Minute
 	}
 	return Limits{cmp.Or(l.Time, d.Time), cmp.Or(l.Silence, d.Silence), cmp.Or(l.LogBytes, d.LogBytes)}
 }

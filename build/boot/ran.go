@@ -48,8 +48,9 @@ type traced struct {
 // the processors at its end.
 const xenSize, stubsSize = 1 << 30, 16 << 20
 
-// maxTraced is how many old entries go into the filter.
-const maxTraced = 1000
+// maxTraced is how many old entries go into the filter, which QEMU goes through from its
+// start for every block: enough of them to see where the payload lies.
+const maxTraced = 40
 
 func newTracer(symbols *match.Hypervisor, data []byte) (*tracer, error) {
 	if symbols == nil || len(symbols.Symbols) == 0 {

@@ -31,4 +31,5 @@ payload hello-again a2 "$(id a1)" 8 '-DWORD=".5-again"'
 payload crash-hook b1 $xen 8 -DHOOK=load
 payload crash-code b2 $xen 2 -DCRASH '-DOLD_NAME="xen_changeset"' -DOLD_SIZE=12
 payload fault-loop b3 $xen 2 -DCRASH
+payload hang b5 $xen 8 -DHOOK=load -DHANG
 payload no-quiet b4 $xen 8 -DHOOK=postapply -DSPIN

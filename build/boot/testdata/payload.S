@@ -37,6 +37,8 @@ hook_body:
 	xor %eax, %eax
 	add $8, %rsp
 	ret
+#elif defined HANG
+1:	jmp 1b
 #else
 	ud2
 #endif

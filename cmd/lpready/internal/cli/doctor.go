@@ -37,7 +37,7 @@ var (
 	reading   = []string{"triage", "analyze", "port", "revise", "probe", "build", verifyBoot}
 	compiling = []string{"probe", "build"}
 	packaging = []string{"build"}
-	booting   = []string{verifyBoot, verifyGuest}
+	emulating = []string{verifyBoot, verifyGuest}
 	nothing   = []string{"factors", "render", "vendors", "objdiff", "verify", "version", "doctor"}
 )
 
@@ -58,7 +58,7 @@ var requirements = []requirement{
 	{commands: packaging, programs: []string{"livepatch-build"}, when: "its folder is not named", debian: lpbtFrom, fedora: lpbtFrom},
 	{commands: packaging, programs: []string{"bash", "patch", "getopt", "perl", "gawk"}, debian: "bash patch util-linux perl gawk", fedora: "bash patch util-linux perl gawk"},
 	{commands: packaging, programs: []string{"readelf", "objcopy", "objdump", "strip"}, debian: "binutils", fedora: "binutils"},
-	{commands: booting, programs: []string{boot.Program}, debian: "qemu-system-x86", fedora: "qemu-system-x86-core"},
+	{commands: emulating, programs: []string{boot.Program}, debian: "qemu-system-x86", fedora: "qemu-system-x86-core"},
 	{commands: []string{verifyBoot}, memory: boot.Memory(false)},
 	{commands: []string{verifyGuest}, memory: boot.Memory(true)},
 }
@@ -195,7 +195,7 @@ func (a *app) examineFiles(cmd *cobra.Command, names, files []string) ([]render.
 	}
 	var list []render.Requirement
 	for _, s := range boot.Sources {
-		used := slices.DeleteFunc(slices.Clone(booting), func(c string) bool {
+		used := slices.DeleteFunc(slices.Clone(emulating), func(c string) bool {
 			return !slices.Contains(names, c) || s.Guest && c != verifyGuest
 		})
 		if len(used) == 0 {

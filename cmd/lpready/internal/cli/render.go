@@ -82,12 +82,12 @@ func (o *output) saved(s *render.Saved) error {
 		fill = func(w io.Writer) error { return render.Doctor(w, o.format.value, layout, at, list) }
 		verdict = healthy(list)
 	case "verify":
-		list, at, err := render.LoadVerify(s)
+		v, at, err := render.LoadVerify(s)
 		if err != nil {
 			return input(err)
 		}
-		fill = func(w io.Writer) error { return render.Verify(w, o.format.value, layout, at, list) }
-		verdict = accepted(list)
+		fill = func(w io.Writer) error { return render.Verify(w, o.format.value, layout, at, v) }
+		verdict = accepted(v)
 	default:
 		r, err := render.Load(s.Name, s.Reader())
 		if err != nil {
