@@ -242,7 +242,7 @@ func (s *Step) what() string { return strings.TrimSpace(s.Action + " " + s.Subje
 
 // failed tells of a step that ended badly.
 func (r *Result) failed(s *Step) {
-	said := strings.Join(s.Output[max(0, len(s.Output)-1):], "")
+	said := s.complaint()
 	switch s.Action {
 	case actUpload, actApply, actRevert, actReplace, actUnload:
 		r.Verdict = Refused
@@ -255,6 +255,16 @@ func (r *Result) failed(s *Step) {
 		r.Verdict = Wrong
 		r.Says = fmt.Sprintf("the step %s failed: %s", s.what(), cmp.Or(s.Why, said, fmt.Sprintf("exit code %d", s.Exit)))
 	}
+}
+
+// complaint is the first line of a command's output that tells of an error, else the last.
+func (s *Step) complaint() string {
+	for _, l := range s.Output {
+		if strings.Contains(strings.ToLower(l), "error") {
+			return l
+		}
+	}
+	return strings.Join(s.Output[max(0, len(s.Output)-1):], "")
 }
 
 // refusalOf picks the line that says why: the last one that is no mere note of progress.

@@ -22,7 +22,7 @@ type real struct {
 	checks  *payload.Hypervisor
 }
 
-func realXen(t *testing.T) *real {
+func realXen(t testing.TB) *real {
 	t.Helper()
 	files := truth.Env(t, "LPREADY_BOOT_FILES", "folder with the packages that are booted")
 	syms := truth.Env(t, "LPREADY_SYMS_SHIPPED", "the shipped xen-syms of Debian's Xen 4.17.5+72")
@@ -45,7 +45,7 @@ func realXen(t *testing.T) *real {
 	return r
 }
 
-func (r *real) host(t *testing.T, guest bool) *Host {
+func (r *real) host(t testing.TB, guest bool) *Host {
 	t.Helper()
 	r.request.Guest = guest
 	h, err := NewHost(r.request)
@@ -181,4 +181,21 @@ func TestRealCancel(t *testing.T) {
 	if left, _ := os.ReadDir(real.request.Work); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
+}
+
+// BenchmarkRealTry is the whole sequence of one payload without a guest, and how much of
+// its time is QEMU's.
+func BenchmarkRealTry(b *testing.B) {
+	real := realXen(b)
+	h := real.host(b, false)
+	one := made(b, "hello")
+	qemu := 0.0
+	for b.Loop() {
+		r, err := h.Try(b.Context(), Trial{Payload: one})
+		if err != nil || !r.Good() {
+			b.Fatalf("%+v, %v", r, err)
+		}
+		qemu += r.QEMU
+	}
+	b.ReportMetric(qemu/float64(b.N), "qemu-s/op")
 }
