@@ -24,7 +24,6 @@ package boot
 import (
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -37,6 +36,8 @@ import (
 	"time"
 
 	_ "embed"
+
+	"github.com/klauspost/compress/gzip"
 
 	"lpready/analyze/match"
 	"lpready/build/internal/unpack"

@@ -407,3 +407,31 @@ func TestCompare(t *testing.T) {
 		}
 	}
 }
+
+// FuzzNeeds wants programs that are damaged to give an error, and names of files alone.
+func FuzzNeeds(f *testing.F) {
+	if data, err := os.ReadFile("/proc/self/exe"); err == nil && len(data) < 1<<20 {
+		f.Add(data)
+	}
+	f.Add([]byte("\x7fELF\x02\x01\x01"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		libraries, loader, err := needs(data)
+		if err != nil && (libraries != nil || loader != "") {
+			t.Errorf("%q, %q with %v", libraries, loader, err)
+		}
+	})
+}
+
+// FuzzCopy wants a copy to be of the same size, and the payload to stay as it was.
+func FuzzCopy(f *testing.F) {
+	for _, name := range []string{"hello", "no-quiet"} {
+		f.Add(made(f, name).Data, true)
+	}
+	f.Fuzz(func(t *testing.T, data []byte, stacked bool) {
+		before := bytes.Clone(data)
+		two, err := copyOf(&Payload{Name: "p", Data: data}, stacked)
+		if !bytes.Equal(before, data) || err == nil && len(two.Data) != len(data) {
+			t.Errorf("%v", err)
+		}
+	})
+}

@@ -205,6 +205,9 @@ func (h *Host) verdict(r *Result, p *plan, b *booted, t *transcript, c *console)
 	r.Crash = readCrash(after, h.symbols)
 	bad := slices.IndexFunc(r.Steps, func(s Step) bool { return s.State == stepFailed || s.State == stepUnfinished })
 	switch {
+	case r.Crash != nil && b.end == endDone:
+		r.Verdict = Wrong
+		r.Says = "the hypervisor printed a trace, and went on: " + r.Crash.where()
 	case r.Crash != nil && (b.end == endLog || b.end == endTime && r.Crash.Faults > 2):
 		r.Verdict = Looped
 		r.Says = fmt.Sprintf("the host crashes again and again %s: %d traces in %v, then the boot was stopped; first %s", during, r.Crash.Faults, b.took.Round(time.Second), r.Crash.where())

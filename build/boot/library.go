@@ -43,10 +43,12 @@ func needs(data []byte) (libraries []string, loader string, err error) {
 		loader = string(bytes.TrimRight(name, "\x00"))
 	}
 	libraries, err = f.ImportedLibraries()
-	if errors.Is(err, elf.ErrNoSymbols) {
-		err = nil // it is static
+	switch {
+	case errors.Is(err, elf.ErrNoSymbols): // it is static
+	case err != nil:
+		return nil, "", err
 	}
-	return libraries, loader, err
+	return libraries, loader, nil
 }
 
 // maxLibraries is far more than any program of ours has.

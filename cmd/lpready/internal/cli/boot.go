@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -102,15 +103,16 @@ func (v *verifying) boot(ctx context.Context, found *render.Verification) error 
 		proof.Says = fmt.Sprintf("the proof is about build-id %s, and %s is booted", proof.BuildID, cmp.Or(host.BuildID, "none"))
 	}
 	policy := boot.Policy{Replace: v.replace, Stacking: v.policy.Stacking != nil && *v.policy.Stacking}
+	set := slices.Concat(v.before, v.loaded)
 	show, wipe := v.app.progress()
 	defer wipe()
 	total := len(v.loaded)
-	if total > 1 {
+	if len(set) > 1 {
 		total++
 	}
 	for i := range v.loaded {
 		show(i, total, "booting with "+v.loaded[i].Name)
-		r, err := host.Try(ctx, boot.TrialOf(v.loaded, i, policy, v.booting.guest))
+		r, err := host.Try(ctx, boot.TrialOf(set, len(v.before)+i, policy, v.booting.guest))
 		if err != nil {
 			return machine(err)
 		}
@@ -119,9 +121,9 @@ func (v *verifying) boot(ctx context.Context, found *render.Verification) error 
 		}
 		found.Payloads[i].Boot = r
 	}
-	if len(v.loaded) > 1 {
+	if len(set) > 1 {
 		show(total-1, total, "booting with all of them")
-		if found.Set, err = host.TrySet(ctx, v.loaded, policy, boot.Limits{}); err != nil {
+		if found.Set, err = host.TrySet(ctx, set, policy, boot.Limits{}); err != nil {
 			return machine(err)
 		}
 		return v.keep(found.Set, "set")

@@ -36,6 +36,7 @@ type verifying struct {
 	described *vendors.Base  // of the profile, nil without one
 	policy    vendors.Policy // of the profile
 	read      []byte         // the hypervisor with symbols
+	before    []boot.Payload // the previous one, if any
 	loaded    []boot.Payload
 }
 
@@ -167,6 +168,7 @@ func (v *verifying) run(names []string, replaceGiven bool) ([]*payload.Result, e
 			return nil, inputf("%s: %w", v.previous, err)
 		}
 		opt.Before = payloadName(v.previous)
+		v.before = []boot.Payload{{Name: opt.Before, Data: data}}
 	}
 	var err error
 	if opt.Expected, err = v.expected(); err != nil {
