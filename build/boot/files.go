@@ -95,7 +95,10 @@ func (f *Files) addPackage(ctx context.Context, cache, name string) error {
 	if err != nil {
 		return err
 	}
-	abs, err := filepath.Abs(name)
+	abs, err := filepath.EvalSymlinks(name)
+	if err == nil {
+		abs, err = filepath.Abs(abs)
+	}
 	if err != nil {
 		return err
 	}

@@ -101,7 +101,7 @@ func TestRealVerdicts(t *testing.T) {
 		{payload: made(t, "crash-hook"), verdict: Crashed, says: "during the step apply crash-hook: FATAL TRAP: vector = 6 (invalid opcode) at hook_body+0x0 in payload crash-hook"},
 		{payload: made(t, "crash-code"), verdict: Crashed, says: "during the step exercise: FATAL TRAP: vector = 6 (invalid opcode) at replacement+0x0 in payload crash-code"},
 		{payload: made(t, "fault-loop"), limits: Limits{LogBytes: 512 << 10}, verdict: Looped, says: "the host crashes again and again during the step exercise"},
-		{payload: made(t, "hang"), limits: Limits{Silence: 5 * time.Second}, verdict: Hung, says: "the host hangs during the step apply hang"},
+		{payload: made(t, "hang"), limits: Limits{Silence: 20 * time.Second}, verdict: Hung, says: "the host hangs during the step apply hang"},
 		{payload: made(t, "no-quiet"), verdict: NotQuiet, says: "cannot revert no-quiet: its processors do not meet, 5 times: livepatch: no-quiet: Timed out on semaphore"},
 	} {
 		r := try(t, h, Trial{Payload: real.verified(t, c.payload), Limits: c.limits})

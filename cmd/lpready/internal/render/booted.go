@@ -41,6 +41,9 @@ func bootFacts(b *boot.Result) (list []line) {
 		}
 	}
 	ran, not := ranWords(b)
+	if !b.Guest {
+		ran = "not measured: no guest was run"
+	}
 	add("Ran", ran)
 	add("Not reached", not)
 	add("Host", fmt.Sprintf("Xen %s, build-id %s, dom0 %s", b.Version, b.BuildID, filepath.Base(b.Kernel)))

@@ -15,7 +15,7 @@ import (
 // crashes, whose words try to steer what shows them.
 func bootedPayloads() *Verification {
 	passed := func() *boot.Result {
-		return &boot.Result{Verdict: boot.Passed, Says: "the host did all", Version: "4.17.5", BuildID: "39a6", Kernel: "/x/vmlinuz-6.1", MemoryMB: 928, QEMU: 10.9, Took: 11,
+		return &boot.Result{Verdict: boot.Passed, Says: "the host did all", Version: "4.17.5", BuildID: "39a6", Kernel: "/x/vmlinuz-6.1", Guest: true, MemoryMB: 928, QEMU: 10.9, Took: 11,
 			Steps:     []boot.Step{{Action: "upload", State: "passed"}, {Action: "apply", State: "passed"}},
 			Functions: []boot.RanFunction{{Name: "f", Ran: true, Times: 7}, {Name: "g"}}, Remarks: []string{"a copy stands in"}, Logs: []boot.Log{{Name: "console.log", File: "ev/p.gz"}}}
 	}
