@@ -24,6 +24,9 @@ type real struct {
 
 func realXen(t testing.TB) *real {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("short: no host is booted")
+	}
 	files := truth.Env(t, "LPREADY_BOOT_FILES", "folder with the packages that are booted")
 	syms := truth.Env(t, "LPREADY_SYMS_SHIPPED", "the shipped xen-syms of Debian's Xen 4.17.5+72")
 	cache := truth.Env(t, "LPREADY_XEN_CACHE", "folder for what is unpacked")
