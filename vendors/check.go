@@ -159,6 +159,9 @@ func (c *baseCheck) config() {
 }
 
 func (c *baseCheck) symbols() {
+	if h := c.b.Hypervisor.File; h != "" {
+		c.exists("hypervisor.file", h, false)
+	}
 	s := c.b.Symbols
 	if s.File == "" {
 		return

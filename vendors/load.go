@@ -102,7 +102,7 @@ func (p *Profile) paths() []*string {
 	for i := range p.Bases {
 		b := &p.Bases[i]
 		list = append(list, &b.Source.Dir, &b.Source.Tarball, &b.Source.Series,
-			&b.Source.Git.Repo, &b.Source.Git.Queue, &b.Source.Debian.DSC, &b.Config.File, &b.Symbols.File)
+			&b.Source.Git.Repo, &b.Source.Git.Queue, &b.Source.Debian.DSC, &b.Config.File, &b.Symbols.File, &b.Hypervisor.File)
 		if r := b.Source.RPM; r != nil {
 			list = append(list, &r.Spec, &r.Sources, &r.Git.Repo)
 		}

@@ -40,18 +40,20 @@ type Fact struct {
 
 // A Base is one hypervisor that the vendor shipped.
 type Base struct {
-	ID       string   `yaml:"id"`      // unique in the profile
-	Xen      string   `yaml:"xen"`     // version that recipes are made for: 4.17
-	Release  string   `yaml:"release"` // what the vendor calls it
-	Commit   string   `yaml:"commit"`  // upstream commit it is built from, 40 hexadecimal digits
-	Arch     string   `yaml:"arch"`    // x86_64, arm64 or arm32, as XEN_TARGET_ARCH has it
-	Source   Source   `yaml:"source"`
-	Config   Config   `yaml:"config"`
-	Symbols  Artifact `yaml:"symbols"` // xen-syms
-	Compiler Compiler `yaml:"compiler"`
-	BuildID  string   `yaml:"build-id"` // of the hypervisor, 40 hexadecimal digits
-	EOL      Date     `yaml:"eol"`      // last day of security support
-	Notes    []string `yaml:"notes"`
+	ID      string   `yaml:"id"`      // unique in the profile
+	Xen     string   `yaml:"xen"`     // version that recipes are made for: 4.17
+	Release string   `yaml:"release"` // what the vendor calls it
+	Commit  string   `yaml:"commit"`  // upstream commit it is built from, 40 hexadecimal digits
+	Arch    string   `yaml:"arch"`    // x86_64, arm64 or arm32, as XEN_TARGET_ARCH has it
+	Source  Source   `yaml:"source"`
+	Config  Config   `yaml:"config"`
+	Symbols Artifact `yaml:"symbols"` // xen-syms
+	// Hypervisor is what a host boots: xen.gz.
+	Hypervisor Artifact `yaml:"hypervisor"`
+	Compiler   Compiler `yaml:"compiler"`
+	BuildID    string   `yaml:"build-id"` // of the hypervisor, 40 hexadecimal digits
+	EOL        Date     `yaml:"eol"`      // last day of security support
+	Notes      []string `yaml:"notes"`
 }
 
 // A Source says where the source of a base is: one of folder, tarball, git,

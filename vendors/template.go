@@ -28,6 +28,7 @@ bases: # every hypervisor that is out there and must be fixed
       file: release-1.config     # the .config of the hypervisor
     symbols:
       file: xen-syms             # with debug information, as it was shipped
+    # hypervisor: {file: xen.gz} # what a host boots, for verify --boot
     compiler: {name: gcc, version: 12.2.0}
     # build-id: 0000000000000000000000000000000000000000 # readelf -n xen-syms
     # eol: 2030-12-31            # last day of security support

@@ -105,6 +105,7 @@ func (c *checker) base(path string, b *Base) {
 	c.source(path+".source", &b.Source)
 	c.config(path+".config", &b.Config)
 	c.artifact(path+".symbols", b.Symbols)
+	c.artifact(path+".hypervisor", b.Hypervisor)
 }
 
 func (c *checker) source(path string, s *Source) {

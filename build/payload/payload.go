@@ -25,6 +25,8 @@ package payload
 import (
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -147,6 +149,23 @@ func Read(data []byte) (p *Payload, err error) {
 	}
 	p.readContents()
 	return p, nil
+}
+
+// NewSymbols are the symbols that a payload brings along besides its replacements, by
+// their names: no two payloads that are loaded may have one in common.
+func (p *Payload) NewSymbols() []string { return slices.Sorted(maps.Keys(p.added)) }
+
+// Places are where the replacements of Functions lie once the payload is loaded: bytes
+// from the start of its code, -1 for a function that is made to do nothing.
+func (p *Payload) Places() []int64 {
+	list := make([]int64, len(p.Functions))
+	for i := range p.Functions {
+		list[i] = -1
+		if a := p.Functions[i].newAddr; a != 0 {
+			list[i] = int64(a - anywhere)
+		}
+	}
+	return list
 }
 
 // section is the first section of that name, as the loader looks for it, and nil if

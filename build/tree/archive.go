@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bufio"
 	"bytes"
-	"compress/bzip2"
 	"errors"
 	"fmt"
 	"io"
@@ -12,13 +11,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
+	"lpready/build/internal/unpack"
 )
 
 // errLimit is the error, wrapped, of an archive that is larger than Limits.
-var errLimit = errors.New("over the limit")
+var errLimit = unpack.ErrLimit
 
 // An image is what of a source is kept, in memory.
 type image struct {
@@ -315,84 +312,23 @@ func (k *keeper) follow(files files, root string) (warnings []string) {
 	return warnings
 }
 
-// decompress looks at the first bytes of an archive and gives what is inside. The
-// function returned lets go of the decompressor.
+// decompress opens a tar archive, packed or not.
 func decompress(r io.Reader) (io.Reader, func(), error) {
-	b := bufio.NewReaderSize(r, 1<<18)
-	head, err := b.Peek(512)
-	if err != nil && err != io.EOF {
+	plain, done, err := unpack.Open(r)
+	if err != nil {
 		return nil, nil, err
 	}
-	nothing := func() {}
-	switch {
-	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
-		z, err := gzip.NewReader(b)
-		return z, nothing, err
-	case bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")):
-		if dict := xzDictionary(head); dict > maxDictionary {
-			return nil, nil, fmt.Errorf("xz dictionary of %d MiB: %w", dict>>20, errLimit)
-		}
-		z, err := xz.NewReader(b)
-		return z, nothing, err
-	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
-		z, err := zstd.NewReader(b, zstd.WithDecoderMaxWindow(maxDictionary), zstd.WithDecoderConcurrency(1))
-		if err != nil {
-			return nil, nil, err
-		}
-		return z, z.Close, nil
-	case bytes.HasPrefix(head, []byte("BZh")):
-		return bzip2.NewReader(b), nothing, nil
-	case len(head) == 512 && bytes.Equal(head[257:262], []byte("ustar")):
-		return b, nothing, nil
+	b := bufio.NewReaderSize(plain, 1<<16)
+	head, err := b.Peek(512)
+	if err != nil && err != io.EOF {
+		done()
+		return nil, nil, err
 	}
-	return nil, nil, errors.New("not a tar archive, nor one compressed with gzip, xz, zstd or bzip2")
-}
-
-// maxDictionary bounds the memory of a decompressor; xz -9 uses 64 MiB.
-const maxDictionary = 128 << 20
-
-// xzDictionary reads the size of the dictionary of the first block of an .xz file
-// (xz-file-format 1.2.1, 3.1 and 5.3.1) from its first bytes; 0 if it is not
-// there. Later blocks of an honest file have the same.
-func xzDictionary(head []byte) int64 {
-	const streamHeader = 12
-	if len(head) < streamHeader+2 {
-		return 0
+	if len(head) < 512 || !bytes.Equal(head[257:262], []byte("ustar")) {
+		done()
+		return nil, nil, errors.New("not a tar archive, nor one compressed with gzip, xz, zstd or bzip2")
 	}
-	flags, b := head[streamHeader+1], head[streamHeader+2:]
-	number := func() (n uint64) {
-		for shift := 0; len(b) > 0 && shift < 63; shift += 7 {
-			c := b[0]
-			b = b[1:]
-			n |= uint64(c&0x7f) << shift
-			if c < 0x80 {
-				break
-			}
-		}
-		return n
-	}
-	if flags&0x40 != 0 {
-		number() // compressed size
-	}
-	if flags&0x80 != 0 {
-		number() // uncompressed size
-	}
-	for range flags&3 + 1 {
-		const lzma2 = 0x21
-		id, size := number(), number()
-		if size > uint64(len(b)) {
-			return 0
-		}
-		if id == lzma2 && size == 1 {
-			bits := b[0] & 0x3f
-			if bits > 40 {
-				return 1 << 62
-			}
-			return int64(2|bits&1) << (bits/2 + 11)
-		}
-		b = b[size:]
-	}
-	return 0
+	return b, done, nil
 }
 
 // endOfArchive is how many zero bytes, at least, end a tar archive.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +107,8 @@ var needed = map[string][]string{
 	"compile":  {"LPREADY_XEN_DSC", "LPREADY_XEN_CACHE"},
 	"lpbt":     {"LPREADY_XEN_DSC", "LPREADY_XEN_CACHE", "LPREADY_SYMS_SHIPPED", "LPREADY_LPBT"},
 	"symbols":  {"LPREADY_XEN_DSC", "LPREADY_XEN_CACHE", "LPREADY_SYMS_SHIPPED"},
+	"boot":     {"LPREADY_XEN_DSC", "LPREADY_XEN_CACHE", "LPREADY_SYMS_SHIPPED", "LPREADY_BOOT_FILES"},
+	"guest":    {"LPREADY_XEN_DSC", "LPREADY_XEN_CACHE", "LPREADY_SYMS_SHIPPED", "LPREADY_BOOT_FILES"},
 }
 
 // runs runs one line of a document, or skips it and says so.
@@ -138,7 +141,7 @@ func runs(t *testing.T, b block, l string) (ran bool) {
 		}
 		var stdout, stderr bytes.Buffer
 		getenv := func(name string) string {
-			if name == "XDG_CACHE_HOME" && (b.kind == "compile" || b.kind == "symbols" || b.kind == "lpbt") {
+			if name == "XDG_CACHE_HOME" && slices.Contains(needed[b.kind], "LPREADY_XEN_CACHE") {
 				return os.Getenv("LPREADY_XEN_CACHE")
 			}
 			return ""
@@ -181,6 +184,14 @@ func workspace(t *testing.T) string {
 	}
 	link(filepath.Join(payloads, "xen-syms"), "xen-syms")
 	link(filepath.Join(payloads, "good.livepatch"), "xsa900.livepatch")
+	booted, err := filepath.Abs(filepath.Join(root, "build", "boot", "testdata", "hello.livepatch"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	link(booted, "hello.livepatch")
+	if packages := os.Getenv("LPREADY_BOOT_FILES"); packages != "" {
+		link(packages, "packages")
+	}
 	for _, name := range []string{"batch", "monday", "thursday"} {
 		link(filepath.Join(sample, "batch"), name)
 	}

@@ -220,16 +220,21 @@ func (j *job) keep(r *analyze.Report) error {
 	return nil
 }
 
-// cache is the folder of the index: "" for none. The rules are those of the
-// XDG base directories.
+// cache is the folder of the index: "" for none.
 func (j *job) cache() string {
 	if j.noCache || j.sample {
 		return ""
 	}
-	if dir := j.app.Getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
+	return cacheFolder(j.app)
+}
+
+// cacheFolder is where what is costly to make is kept, "" where there is no such
+// place. The rules are those of the XDG base directories.
+func cacheFolder(a *app) string {
+	if dir := a.Getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "lpready")
 	}
-	if home := j.app.Getenv("HOME"); filepath.IsAbs(home) {
+	if home := a.Getenv("HOME"); filepath.IsAbs(home) {
 		return filepath.Join(home, ".cache", "lpready")
 	}
 	return ""

@@ -164,6 +164,13 @@ func (j *job) addBase(ctx context.Context, p *probe.Prober, b *base) (note strin
 	return "", nil
 }
 
+// An uncompiledError says what a base lacks to be compiled.
+type uncompiledError struct{ base, why string }
+
+func (e *uncompiledError) Error() string {
+	return fmt.Sprintf("base %s cannot be compiled: %s", e.base, e.why)
+}
+
 // uncompilable says what a base lacks to be compiled.
 func (b *base) uncompilable() string {
 	switch {
@@ -283,33 +290,38 @@ func (j *job) prove(ctx context.Context, bases []base, request *analyze.Request)
 	}, nil
 }
 
-// match compares a rebuilt base with what was shipped.
-func (j *job) match(ctx context.Context, out *output) error {
+// rebuild compiles a base and compares it with what was shipped.
+func (j *job) rebuild(ctx context.Context) (*match.Result, error) {
 	profile, err := j.profile()
 	if err != nil {
-		return input(err)
+		return nil, input(err)
 	}
 	bases, err := j.openBases(ctx, profile)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer closeAll(bases)
 	if len(bases) != 1 {
-		return inputf("--match is about one base: choose it with --base, one of %v", baseIDs(profile))
+		return nil, inputf("--match is about one base: choose it with --base, one of %v", baseIDs(profile))
 	}
 	b := &bases[0]
 	if why := b.uncompilable(); why != "" {
-		return inputf("base %s cannot be compiled: %s", b.ID, why)
+		return nil, input(&uncompiledError{b.ID, why})
 	}
 	if j.symbolsOf(b) == "" {
-		return inputf("base %s: expected the shipped xen-syms, by --symbols or in the profile", b.ID)
+		return nil, inputf("base %s: expected the shipped xen-syms, by --symbols or in the profile", b.ID)
 	}
 	built, err := j.compile(ctx, b)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer built.Close()
-	result, err := j.compareHypervisors(ctx, b, built)
+	return j.compareHypervisors(ctx, b, built)
+}
+
+// match compares a rebuilt base with what was shipped.
+func (j *job) match(ctx context.Context, out *output) error {
+	result, err := j.rebuild(ctx)
 	if err != nil {
 		return err
 	}

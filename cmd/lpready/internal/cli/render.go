@@ -97,13 +97,20 @@ func (o *output) saved(s *render.Saved) error {
 		}
 		fill = func(w io.Writer) error { return render.Build(w, o.format.value, layout, r) }
 		verdict = made(r)
-	case "verify":
-		list, at, err := render.LoadVerify(s)
+	case "doctor":
+		list, at, err := render.LoadDoctor(s)
 		if err != nil {
 			return input(err)
 		}
-		fill = func(w io.Writer) error { return render.Verify(w, o.format.value, layout, at, list) }
-		verdict = accepted(list)
+		fill = func(w io.Writer) error { return render.Doctor(w, o.format.value, layout, at, list) }
+		verdict = healthy(list)
+	case "verify":
+		v, at, err := render.LoadVerify(s)
+		if err != nil {
+			return input(err)
+		}
+		fill = func(w io.Writer) error { return render.Verify(w, o.format.value, layout, at, v) }
+		verdict = accepted(v)
 	case "plan":
 		r, err := render.LoadPlan(s)
 		if err != nil {

@@ -17,7 +17,6 @@ import (
 	"lpready/analyze"
 	"lpready/analyze/effort"
 	"lpready/analyze/revision"
-	"lpready/build/payload"
 	"lpready/cmd/lpready/internal/render"
 	"lpready/vendors/plan"
 	"lpready/vendors/track"
@@ -108,7 +107,7 @@ var payloadXSA = regexp.MustCompile(`(?i)xsa-?([0-9]{1,5})`)
 
 // trackPayloads keeps what verify found in a folder: each payload belongs to the
 // advisory in its name.
-func trackPayloads(dir, base string, at time.Time, list []*payload.Result) error {
+func trackPayloads(dir, base string, at time.Time, found *render.Verification) error {
 	if dir == "" {
 		return nil
 	}
@@ -117,7 +116,8 @@ func trackPayloads(dir, base string, at time.Time, list []*payload.Result) error
 		return openError(err)
 	}
 	var events []track.Event
-	for _, r := range list {
+	for i := range found.Payloads {
+		r := found.Payloads[i].Result
 		m := payloadXSA.FindStringSubmatch(r.Name)
 		if m == nil {
 			return inputf("%s: no number of an advisory in its name: expected one such as xsa480.livepatch", r.Name)
@@ -138,7 +138,7 @@ func trackPayloads(dir, base string, at time.Time, list []*payload.Result) error
 		case len(cells) > 1:
 			return inputf("%s: XSA-%d is on several bases, and a payload is for one: choose it with --base", r.Name, n)
 		}
-		accepted := r.Accepted
+		accepted := found.Good(i)
 		events = append(events, track.Event{At: at, Event: track.Verified, Name: cells[0], File: r.Name, Accepted: &accepted})
 	}
 	return machine(f.Add(events...))

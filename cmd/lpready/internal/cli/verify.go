@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lpready/analyze"
+	"lpready/build/boot"
 	"lpready/build/payload"
 	"lpready/cmd/lpready/internal/render"
 	"lpready/vendors"
@@ -31,6 +32,13 @@ type verifying struct {
 	expect   string
 	xsas     xsaNumbers
 	track    string
+	booting  booting
+
+	described *vendors.Base  // of the profile, nil without one
+	policy    vendors.Policy // of the profile
+	read      []byte         // the hypervisor with symbols
+	before    []boot.Payload // the previous one, if any
+	loaded    []boot.Payload
 }
 
 func newVerify(a *app) *cobra.Command {
@@ -45,9 +53,18 @@ livepatch code is broken, and the functions that a saved report expects.
 
 Checks that need what is not given are listed as not made.
 
-Exit codes: 0 all payloads are accepted, 1 one is refused, 2 usage or input, 3
-the machine or a tool.`,
+With --boot, ask a real hypervisor too: boot the base's own Xen in QEMU with a small
+dom0 and go through list, upload, apply, revert, apply again, replace and unload with
+each payload, and with all of them in their order; with --guest a guest is created,
+runs and ends meanwhile, and what of the payload really ran is told. The files for it
+come from packages that --boot-files names; lpready doctor boot tells which. First the
+tree that the payloads were built from is compared with what was shipped (probe
+--match): without that proof no payload is called good.
+
+Exit codes: 0 all payloads are accepted, and with --boot good, 1 one is not, 2 usage or
+input, 3 the machine or a tool.`,
 		Example: `  lpready verify --xen 4.17 --symbols xen-syms xsa480.livepatch
+  lpready verify --boot --boot-files packages/ --symbols xen-syms xsa480.livepatch
   lpready verify --vendor ours.yaml --base 8.3 --expect batch.json --xsa 480 xsa480.livepatch`,
 		Args: cobra.MinimumNArgs(1),
 	}
@@ -67,38 +84,57 @@ the machine or a tool.`,
 		must(cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions))
 	}
 	addTrack(cmd, &v.track)
+	v.booting.add(cmd)
 	out := addOutput(a, cmd)
 	cmd.RunE = func(cmd *cobra.Command, names []string) error {
 		started := a.Now()
+		if err := v.booting.check(cmd); err != nil {
+			return err
+		}
 		list, err := v.run(names, cmd.Flags().Changed("replace"))
 		if err != nil {
 			return err
 		}
 		a.detail("verified %d payloads in %v", len(list), a.Now().Sub(started).Round(time.Millisecond))
+		found := &render.Verification{}
+		for _, r := range list {
+			found.Payloads = append(found.Payloads, render.Verified{Result: r})
+		}
+		if v.booting.on {
+			if err := v.boot(cmd.Context(), found); err != nil {
+				return err
+			}
+		}
 		err = out.write(func(w io.Writer) error {
-			return render.Verify(w, out.format.value, a.layout(out.file != ""), started.UTC().Truncate(time.Second), list)
+			return render.Verify(w, out.format.value, a.layout(out.file != ""), started.UTC().Truncate(time.Second), found)
 		})
 		if err != nil {
 			return err
 		}
-		if err := trackPayloads(v.track, v.base, started.UTC().Truncate(time.Second), list); err != nil {
+		if err := trackPayloads(v.track, v.base, started.UTC().Truncate(time.Second), found); err != nil {
 			return err
 		}
-		return accepted(list)
+		return accepted(found)
 	}
 	return cmd
 }
 
-// accepted tells by its error how many payloads are refused.
-func accepted(list []*payload.Result) error {
-	n := 0
-	for _, r := range list {
-		if !r.Accepted {
+// accepted tells by its error how many payloads are refused, or not good.
+func accepted(v *render.Verification) error {
+	n, of := 0, len(v.Payloads)
+	for i := range v.Payloads {
+		if !v.Good(i) {
+			n++
+		}
+	}
+	if v.Set != nil {
+		of++
+		if !v.Set.Good() {
 			n++
 		}
 	}
 	if n > 0 {
-		return NotReady{Cells: n, Of: len(list)}
+		return NotReady{Cells: n, Of: of}
 	}
 	return nil
 }
@@ -126,6 +162,7 @@ func (v *verifying) run(names []string, replaceGiven bool) ([]*payload.Result, e
 		if h, err = payload.ReadHypervisor(data); err != nil {
 			return nil, inputf("%s: %w", v.symbols, err)
 		}
+		v.read = data
 	}
 	if v.previous != "" {
 		data, err := readWhole(v.previous)
@@ -136,6 +173,7 @@ func (v *verifying) run(names []string, replaceGiven bool) ([]*payload.Result, e
 			return nil, inputf("%s: %w", v.previous, err)
 		}
 		opt.Before = payloadName(v.previous)
+		v.before = []boot.Payload{{Name: opt.Before, Data: data}}
 	}
 	var err error
 	if opt.Expected, err = v.expected(); err != nil {
@@ -148,10 +186,13 @@ func (v *verifying) run(names []string, replaceGiven bool) ([]*payload.Result, e
 			return nil, err
 		}
 		opt.Name = payloadName(name)
-		r, err := payload.VerifyFile(data, h, opt)
+		one := boot.Payload{Name: opt.Name, Data: data}
+		r, err := payload.VerifyFile(data, h, v.upon(opt, &one))
 		if err != nil {
 			return nil, inputf("%s: %w", name, err)
 		}
+		one.Verified = r
+		v.loaded = append(v.loaded, one)
 		list = append(list, r)
 	}
 	return list, nil
@@ -180,6 +221,7 @@ func (v *verifying) profile(replaceGiven bool) error {
 		return inputf("--base %q: expected one of %s", v.base, strings.Join(baseIDs(p), ", "))
 	}
 	b := &p.Bases[i]
+	v.described, v.policy = b, p.Policy
 	v.xen = cmp.Or(v.xen, b.Xen)
 	v.symbols = cmp.Or(v.symbols, b.Symbols.File)
 	if v.release == "" && xenNumber.MatchString(b.Release) && strings.HasPrefix(b.Release, b.Xen+".") {

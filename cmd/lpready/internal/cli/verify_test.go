@@ -17,6 +17,13 @@ const fixtures = "../../../../build/payload/testdata/"
 func verify(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	env, out := world()
+	cache := t.TempDir()
+	env.Getenv = func(name string) string {
+		if name == "XDG_CACHE_HOME" {
+			return cache
+		}
+		return ""
+	}
 	cmd := newVerify(&app{Env: &env})
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	cmd.SetArgs(args)
@@ -70,6 +77,13 @@ func TestVerify(t *testing.T) {
 		{[]string{"--xsa=901", good}, 2, "expected --expect"},
 		{[]string{"--xen=four", good}, 2, "expected a version such as 4.17"},
 		{[]string{"--xen=4.17", "--release=4.18.0", good}, 2, "expected a release of Xen 4.17"},
+		{[]string{"--guest", good}, 2, "expected --boot"},
+		{[]string{"--boot", good}, 2, "expected --boot-files"},
+		{[]string{"--boot", "--boot-files=" + fixtures, "--matched=m.json", "--source=x", good}, 2, "not both"},
+		{[]string{"--boot", "--boot-files=no-such", good}, 2, "no-such"},
+		{[]string{"--boot", "--boot-files=" + fixtures, good}, 2, "hypervisor is not among the files for booting"},
+		{[]string{"--boot", "--boot-files=" + fixtures, "--matched=" + report, good}, 2, "expected what probe --match"},
+		{[]string{"--boot", "--boot-files=" + fixtures, "--hypervisor=" + good, syms, good}, 2, "expected that of the base"},
 		{[]string{"--symbols=" + good, good}, 2, "expected a linked file"},
 		{[]string{"--previous=" + fixtures + "truncated.livepatch", good}, 2, "behind the end of the file"},
 		{[]string{fixtures}, 2, "expected a file"},

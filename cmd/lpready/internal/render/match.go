@@ -55,8 +55,8 @@ func LoadMatch(s *Saved) (*match.Result, time.Time, error) {
 	return r.Result, r.Generated, nil
 }
 
-// matchVerdict is the answer in one sentence.
-func matchVerdict(m *match.Result) string {
+// MatchVerdict is the answer in one sentence.
+func MatchVerdict(m *match.Result) string {
 	n := &m.Counts
 	same := fmt.Sprintf("%d of %s of the shipped hypervisor with the same size", n.SameSize, count(m.Shipped.Symbols, "symbol"))
 	if m.Matches {
@@ -168,7 +168,7 @@ func (t table) match(w io.Writer, m *match.Result) {
 		t.grid(w, []string{"SYMBOLS", "REASON", "SUCH AS"}, plainRows(rows), []tw.Align{tw.AlignRight, tw.AlignLeft, tw.AlignLeft})
 		fmt.Fprintln(w)
 	}
-	t.bullet(w, "", matchVerdict(m))
+	t.bullet(w, "", MatchVerdict(m))
 	if len(m.Warnings) > 0 {
 		fmt.Fprintln(w, "\nWarnings")
 		for _, s := range m.Warnings {
@@ -178,7 +178,7 @@ func (t table) match(w io.Writer, m *match.Result) {
 }
 
 func matchMarkdown(w io.Writer, m *match.Result) {
-	fmt.Fprintf(w, "# Shipped and rebuilt\n\n%s.\n\n", mark(matchVerdict(m)))
+	fmt.Fprintf(w, "# Shipped and rebuilt\n\n%s.\n\n", mark(MatchVerdict(m)))
 	for _, f := range matchFacts(m) {
 		fmt.Fprintf(w, "- **%s:** %s\n", f.Topic, mark(f.Says))
 	}

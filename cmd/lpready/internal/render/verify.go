@@ -9,83 +9,150 @@ import (
 	"time"
 
 	"lpready/analyze"
+	"lpready/build/boot"
 	"lpready/build/payload"
 )
 
-// Verify writes what hypervisors would say to payloads, in one of the formats.
-func Verify(w io.Writer, format string, o Options, at time.Time, list []*payload.Result) error {
+// A Verification is what was found out about payloads.
+type Verification struct {
+	Payloads []Verified
+
+	// With a boot: the proof that their tree is what was shipped, and what the host said
+	// to all of them in their order, nil for a single one.
+	Proof *Proof
+	Set   *boot.Result
+}
+
+// A Verified is one payload: what the checks say, and what a real hypervisor said.
+type Verified struct {
+	*payload.Result
+	Boot *boot.Result `json:"boot,omitempty"`
+}
+
+// A Proof is the answer to whether the tree of the payloads is what was shipped.
+type Proof struct {
+	Matches bool   `json:"matches"`
+	Says    string `json:"says"`
+	BuildID string `json:"build_id,omitempty"` // of what was shipped
+}
+
+// Good tells whether nothing stands against a payload. One that was booted is good only
+// with the proof that its tree is what was shipped.
+func (v *Verification) Good(i int) bool {
+	p := &v.Payloads[i]
+	if p.Boot == nil {
+		return p.Accepted
+	}
+	return p.Accepted && p.Boot.Good() && p.Boot.Defect == "" && v.Proof != nil && v.Proof.Matches
+}
+
+// Verify writes what hypervisors would say to payloads, and did say, in one of the
+// formats.
+func Verify(w io.Writer, format string, o Options, at time.Time, v *Verification) error {
 	if !slices.Contains(Formats(), format) {
 		return unknownFormat(format, Formats())
 	}
 	switch format {
 	case "json":
-		return writeJSON(w, verifyRecord{analyze.Schema, "verify", at, list, verifiedOf(list)})
+		return writeJSON(w, verifyRecord{analyze.Schema, "verify", at, v.Payloads, v.Proof, v.Set, verifiedOf(v)})
 	case "csv":
-		return verifyCSV(w, list)
+		return verifyCSV(w, v)
 	}
 	out := bufio.NewWriter(w)
 	if format == "markdown" {
-		verifyMarkdown(out, list)
+		verifyMarkdown(out, v)
 	} else {
-		newTable(o).verify(out, list)
+		newTable(o).verify(out, v)
 	}
 	return out.Flush()
 }
 
 type verifyRecord struct {
-	Schema    string            `json:"schema"`
-	Command   string            `json:"command"`
-	Generated time.Time         `json:"generated"`
-	Payloads  []*payload.Result `json:"payloads"`
-	Totals    verified          `json:"totals"`
+	Schema    string       `json:"schema"`
+	Command   string       `json:"command"`
+	Generated time.Time    `json:"generated"`
+	Payloads  []Verified   `json:"payloads"`
+	Proof     *Proof       `json:"proof,omitempty"`
+	Set       *boot.Result `json:"set,omitempty"`
+	Totals    verified     `json:"totals"`
 }
 
 type verified struct {
 	Payloads int `json:"payloads"`
 	Accepted int `json:"accepted"`
 	Refused  int `json:"refused"`
+	Booted   int `json:"booted,omitempty"`
+	Good     int `json:"good,omitempty"` // of those that were booted
 }
 
-func verifiedOf(list []*payload.Result) verified {
-	n := verified{Payloads: len(list)}
-	for _, r := range list {
-		if r.Accepted {
+func verifiedOf(v *Verification) verified {
+	n := verified{Payloads: len(v.Payloads)}
+	for i := range v.Payloads {
+		p := &v.Payloads[i]
+		if p.Accepted {
 			n.Accepted++
 		} else {
 			n.Refused++
+		}
+		if p.Boot != nil {
+			n.Booted++
+			if v.Good(i) {
+				n.Good++
+			}
 		}
 	}
 	return n
 }
 
 func (n verified) String() string {
-	return fmt.Sprintf("%s verified: %d accepted, %d refused", count(n.Payloads, "payload"), n.Accepted, n.Refused)
+	s := fmt.Sprintf("%s verified: %d accepted, %d refused", count(n.Payloads, "payload"), n.Accepted, n.Refused)
+	if n.Booted > 0 {
+		s += fmt.Sprintf("; %d booted, %d good", n.Booted, n.Good)
+	}
+	return s
 }
 
 // LoadVerify reads results that were saved as JSON, and when they were made.
-func LoadVerify(s *Saved) ([]*payload.Result, time.Time, error) {
+func LoadVerify(s *Saved) (*Verification, time.Time, error) {
 	var r verifyRecord
 	if err := s.decode(&r, func() string { return r.Schema }); err != nil {
 		return nil, time.Time{}, err
 	}
 	for i, p := range r.Payloads {
-		if p == nil || p.Accepted != (p.Count(payload.Refused) == 0) {
+		if p.Result == nil || p.Accepted != (p.Count(payload.Refused) == 0) {
 			return nil, time.Time{}, fmt.Errorf("%s: payload %d: the verdict does not belong to the findings", s.Name, i+1)
 		}
 	}
-	if r.Totals != verifiedOf(r.Payloads) {
+	v := &Verification{Payloads: r.Payloads, Proof: r.Proof, Set: r.Set}
+	if r.Totals != verifiedOf(v) {
 		return nil, time.Time{}, fmt.Errorf("%s: the totals do not belong to the payloads", s.Name)
 	}
-	return r.Payloads, r.Generated, nil
+	return v, r.Generated, nil
 }
 
 // verifyTitle is a payload with its verdict.
-func verifyTitle(r *payload.Result) string {
-	verdict := "refused"
-	if r.Accepted {
-		verdict = "accepted"
+func verifyTitle(v *Verification, i int) string {
+	p := &v.Payloads[i]
+	return p.Name + ": " + verdictOf(p.Accepted, p.Boot, v.Good(i))
+}
+
+// verdictOf is the verdict of the checks and of the hypervisor.
+func verdictOf(accepted bool, b *boot.Result, good bool) string {
+	checks := "refused"
+	if accepted {
+		checks = "accepted"
 	}
-	return r.Name + ": " + verdict
+	switch {
+	case b == nil:
+		return checks
+	case good:
+		return "good"
+	case !b.Good():
+		return "not good: " + string(b.Verdict)
+	case !accepted:
+		return "not good: " + checks
+	}
+	return "not good: not shown to fit what was shipped"
 }
 
 // verifyFacts are what there is to say of a payload and of its base.
@@ -183,10 +250,11 @@ func verifySays(f *payload.Finding) string {
 	return s
 }
 
-func (t table) verify(w io.Writer, list []*payload.Result) {
-	for _, r := range list {
-		t.bullet(w, "", plain(verifyTitle(r)))
-		for _, f := range verifyFacts(r) {
+func (t table) verify(w io.Writer, v *Verification) {
+	for i := range v.Payloads {
+		r := v.Payloads[i].Result
+		t.bullet(w, "", plain(verifyTitle(v, i)))
+		for _, f := range append(verifyFacts(r), bootFacts(v.Payloads[i].Boot)...) {
 			t.field(w, "  ", f.Topic, plain(f.Says))
 		}
 		for i := range r.Findings {
@@ -202,14 +270,34 @@ func (t table) verify(w io.Writer, list []*payload.Result) {
 		}
 		fmt.Fprintln(w)
 	}
-	t.bullet(w, "", verifiedOf(list).String())
+	if v.Set != nil {
+		t.bullet(w, "", "all of them in their order: "+string(v.Set.Verdict))
+		for _, f := range bootFacts(v.Set) {
+			t.field(w, "  ", f.Topic, plain(f.Says))
+		}
+		fmt.Fprintln(w)
+	}
+	if v.Proof != nil {
+		t.field(w, "", "Tree", plain(v.Proof.Says))
+	}
+	t.bullet(w, "", verifiedOf(v).String())
 }
 
-func verifyMarkdown(w io.Writer, list []*payload.Result) {
-	fmt.Fprintf(w, "# Payloads\n\n%s.\n", verifiedOf(list))
-	for _, r := range list {
-		fmt.Fprintf(w, "\n## %s\n\n", mark(verifyTitle(r)))
-		for _, f := range verifyFacts(r) {
+func verifyMarkdown(w io.Writer, v *Verification) {
+	fmt.Fprintf(w, "# Payloads\n\n%s.\n", verifiedOf(v))
+	if v.Proof != nil {
+		fmt.Fprintf(w, "\nTree: %s.\n", mark(v.Proof.Says))
+	}
+	if v.Set != nil {
+		fmt.Fprintf(w, "\n## All of them in their order: %s\n\n", v.Set.Verdict)
+		for _, f := range bootFacts(v.Set) {
+			fmt.Fprintf(w, "- **%s:** %s\n", f.Topic, mark(f.Says))
+		}
+	}
+	for i := range v.Payloads {
+		r := v.Payloads[i].Result
+		fmt.Fprintf(w, "\n## %s\n\n", mark(verifyTitle(v, i)))
+		for _, f := range append(verifyFacts(r), bootFacts(v.Payloads[i].Boot)...) {
 			fmt.Fprintf(w, "- **%s:** %s\n", f.Topic, mark(f.Says))
 		}
 		if len(r.Findings) == 0 {
@@ -225,11 +313,13 @@ func verifyMarkdown(w io.Writer, list []*payload.Result) {
 	}
 }
 
-func verifyCSV(w io.Writer, list []*payload.Result) error {
+func verifyCSV(w io.Writer, v *Verification) error {
 	rows := [][]string{{"payload", "verdict", "severity", "check", "symbol", "section", "relocation", "message", "crash", "more", "loader", "source", "remedy"}}
-	for _, r := range list {
-		verdict := strings.TrimPrefix(verifyTitle(r), r.Name+": ")
-		if len(r.Findings) == 0 {
+	for i := range v.Payloads {
+		r, booted := v.Payloads[i].Result, v.Payloads[i].Boot
+		verdict := strings.TrimPrefix(verifyTitle(v, i), r.Name+": ")
+		rows = append(rows, bootRows(r.Name, verdict, booted)...)
+		if len(r.Findings) == 0 && booted == nil {
 			rows = append(rows, []string{text(r.Name), verdict, "", "", "", "", "", "", "", "", "", "", ""})
 		}
 		for i := range r.Findings {
@@ -240,6 +330,9 @@ func verifyCSV(w io.Writer, list []*payload.Result) error {
 		for _, n := range r.NotMade {
 			rows = append(rows, []string{text(r.Name), verdict, "not-made", text(n.Check), "", "", "", text(n.Why), "", "", "", "", ""})
 		}
+	}
+	if v.Set != nil {
+		rows = append(rows, bootRows("", string(v.Set.Verdict), v.Set)...)
 	}
 	return writeCSV(w, rows)
 }

@@ -12,8 +12,8 @@ import (
 )
 
 // verifiedPayloads are results whose names try to steer what shows them.
-func verifiedPayloads() []*payload.Result {
-	return []*payload.Result{{
+func verifiedPayloads() *Verification {
+	list := []*payload.Result{{
 		Name: "one\x1b[31m", Bytes: 4096, Xen: "4.17", Release: "4.17.2", BaseBuildID: "39a640e6", XenDepends: "39a640e6", Depends: "39a640e6",
 		Functions: []payload.Function{{Name: "common/a.c#f", New: "f", OldSize: 16, NewSize: 17, Version: 2}, {Name: "g\u202e", OldSize: 9, NewSize: 5, Version: 2}},
 		Hooks:     []payload.Hook{{Kind: "preapply", Function: "<b>"}}, Metadata: []string{"author=\x07"},
@@ -26,6 +26,11 @@ func verifiedPayloads() []*payload.Result {
 		NotMade:  []payload.Unmade{{Check: "a", Why: "why\x07"}, {Check: "c", Why: "other"}, {Check: "b", Why: "why\x07"}},
 		Warnings: []string{"warn\x07"},
 	}, {Name: "two", Accepted: true, Bytes: 1, Made: 3}}
+	v := &Verification{}
+	for _, r := range list {
+		v.Payloads = append(v.Payloads, Verified{Result: r})
+	}
+	return v
 }
 
 // TestVerifyHarmless wants no format to pass on what steers a terminal, a
