@@ -53,7 +53,8 @@ func shapeOf(guest bool) shape {
 // qemuOwn is what QEMU needs besides the memory of the machine, in MB.
 const qemuOwn = 160
 
-// Memory is what one boot needs at most, in MB.
+// Memory is what one boot needs at most, in MB: a bound, of which Debian's Xen touches
+// about half.
 func Memory(guest bool) int { return shapeOf(guest).memory + qemuOwn }
 
 // Program is what a boot runs.
