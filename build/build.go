@@ -98,6 +98,7 @@ type Request struct {
 	Jobs    int    // processes at once; 0 is as many as processors
 	Memory  int64  // bytes for them all; 0 is no limit
 	Naming  Naming
+	Boot    *Booting // nil: no hypervisor is asked
 
 	Now   func() time.Time
 	Event func(Event) // where set, is told what goes on; not at the same time

@@ -77,7 +77,7 @@ func (m *matrix) choose() error {
 		}
 		c.selected = m.Only == nil || slices.Contains(m.Only, c.ID)
 		if c.Status == "" {
-			c.ahead = phasesOf(m.Mode)
+			c.ahead = m.phases()
 		}
 	}
 	for _, id := range m.Only {

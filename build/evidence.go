@@ -182,6 +182,11 @@ func (m *matrix) write(c *cell, dir string) error {
 	for _, f := range c.patches {
 		manifest.Patches = append(manifest.Patches, Input{Name: f.Name, SHA256: digest(f.Data)})
 	}
+	if c.consoles != "" {
+		if err := os.CopyFS(at+".consoles", os.DirFS(c.consoles)); err != nil {
+			return err
+		}
+	}
 	if exists(log) {
 		manifest.Log = filepath.Base(at) + ".log.zst"
 		if err := copyFile(log, at+".log.zst"); err != nil {

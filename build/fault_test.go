@@ -89,6 +89,9 @@ func (s *scene) apart() *exec.Cmd {
 // of them each on folders of its own, the rest one after the other on the same. The
 // next run comes to the same as one that nobody killed.
 func TestKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
 	clean := newScene(t, faultPatches)
 	whole := time.Now()
 	want := results(t, clean.run(nil))
@@ -133,6 +136,9 @@ func TestKilled(t *testing.T) {
 // TestDiskFull runs out of room on a file system of its own at several sizes, and
 // goes on when there is room.
 func TestDiskFull(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some ten seconds")
+	}
 	want := results(t, newScene(t, faultPatches).run(nil))
 	for _, size := range []string{"40k", "80k", "120k"} {
 		s := newScene(t, faultPatches)

@@ -29,14 +29,18 @@ const (
 	phaseVerify  = "verify"  // what the hypervisor would say
 )
 
-var phaseNames = []string{phaseAssess, phaseObjects, phasePayload, phaseVerify}
+var phaseNames = []string{phaseAssess, phaseObjects, phasePayload, phaseVerify, phaseBoot}
 
-// phasesOf are those of a mode.
-func phasesOf(mode string) []string {
-	if mode == Faithful {
-		return []string{phasePayload, phaseVerify}
+// phases are those of a cell.
+func (m *matrix) phases() []string {
+	list := []string{phaseObjects, phasePayload, phaseVerify}
+	if m.Mode == Faithful {
+		list = list[1:]
 	}
-	return []string{phaseObjects, phasePayload, phaseVerify}
+	if m.Boot != nil {
+		list = append(list, phaseBoot)
+	}
+	return list
 }
 
 // objects is what the first phase leaves: paths relative to xen/, of what lies below
@@ -80,6 +84,10 @@ func (m *matrix) work(ctx context.Context, c *cell) error {
 		return err
 	}
 	m.judge(c)
+	if err := m.ask(ctx, c); err != nil {
+		return err
+	}
+	c.proven()
 	return nil
 }
 

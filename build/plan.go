@@ -27,13 +27,14 @@ import (
 // A base is a base that was compiled, with the batch as it fits it.
 type base struct {
 	*Base
-	built  *kbuild.Base
-	index  *csource.Index
-	host   Host
-	hyper  *payload.Hypervisor
-	report *analyze.Report
-	steps  []port.Step
-	syms   string // path of the shipped xen-syms, else of the rebuilt one
+	built   *kbuild.Base
+	index   *csource.Index
+	host    Host
+	machine *machine // nil: nothing is booted
+	hyper   *payload.Hypervisor
+	report  *analyze.Report
+	steps   []port.Step
+	syms    string // path of the shipped xen-syms, else of the rebuilt one
 }
 
 // A cell is a Cell, and how to make it.
@@ -49,6 +50,7 @@ type cell struct {
 	dir      string
 	selected bool
 	ended    chan struct{}
+	consoles string   // folder of what was said on them, empty without a boot
 	ahead    []string // phases that lie before it; held by the matrix's mu
 }
 
@@ -142,6 +144,9 @@ func (m *matrix) prepare(ctx context.Context, given *Base) (*base, error) {
 		return fail(err)
 	}
 	if b.index, err = csource.Open(ctx, b.Tree, csource.Options{Cache: m.Cache, Version: m.Version}); err != nil {
+		return fail(err)
+	}
+	if err := m.power(b, shipped); err != nil {
 		return fail(err)
 	}
 	b.steps = m.placed.Steps(b.ID)

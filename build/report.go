@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"lpready/analyze"
+	"lpready/build/boot"
 	"lpready/build/lpbt"
 	"lpready/build/payload"
 )
@@ -81,6 +82,7 @@ type Cell struct {
 
 	Payload *Payload        `json:"payload,omitempty"`
 	Verify  *payload.Result `json:"verify,omitempty"`
+	Boot    *boot.Result    `json:"boot,omitempty"`
 	Failure *Failure        `json:"failure,omitempty"`
 	Phases  []Phase         `json:"phases,omitempty"`
 	Redone  []string        `json:"redone,omitempty"` // why something of a run before was done again

@@ -50,6 +50,10 @@ type buildJob struct {
 	prelink   bool
 	xenServer string
 	limit     time.Duration
+	track     string
+	boot      bool
+	guest     bool
+	bootFiles []string
 }
 
 func newBuild(a *app) *cobra.Command {
@@ -76,6 +80,7 @@ or a tool.`,
 		Example: `  lpready build --sample --payloads separate
   lpready build --vendor ours.yaml --lpbt ~/livepatch-build-tools batch/
   lpready build --vendor ours.yaml --cumulative --archive payloads.tar.zst batch/
+  lpready build --vendor ours.yaml --boot --boot-files packages/ batch/
   lpready build --vendor ours.yaml --only 8.3/xsa480 --retry-failed --events - batch/`,
 	}
 	out := addOutput(a, cmd)
@@ -91,6 +96,9 @@ or a tool.`,
 			return render.Build(w, out.format.value, a.layout(out.file != ""), report)
 		})
 		if err != nil {
+			return err
+		}
+		if err := trackPayloadMatrix(b.track, report); err != nil {
 			return err
 		}
 		return made(report)
@@ -116,6 +124,10 @@ func (b *buildJob) flags(cmd *cobra.Command) {
 	f.BoolVar(&b.strip, "strip", false, "have the tool leave out symbols that nothing refers to")
 	f.BoolVar(&b.prelink, "prelink", false, "have the tool resolve symbols instead of the host")
 	f.StringVar(&b.xenServer, "xenserver", "", "name cumulative payloads as XenServer's packages do, for a host that they bring to this `version-release`")
+	f.BoolVar(&b.boot, "boot", false, "ask a real hypervisor in QEMU about every payload that the checks accept")
+	f.StringArrayVar(&b.bootFiles, "boot-files", nil, "packages, folders of them, folders where they were unpacked, or files, with what is booted (`path`; repeat)")
+	f.BoolVar(&b.guest, "guest", false, "with --boot, run a guest while each payload is applied")
+	addTrack(cmd, &b.track)
 	f.DurationVar(&b.limit, "limit", 3*time.Hour, "how long one run of the tool may take")
 	must(f.MarkHidden("effort"))
 	must(f.MarkHidden("no-cache"))
@@ -173,6 +185,9 @@ func (b *buildJob) check(cmd *cobra.Command, paths []string) error {
 	if b.together && b.grouping.value != "" && b.grouping.value != string(build.Cumulative) {
 		return inputf("expected --cumulative or --payloads %s, not both", b.grouping.value)
 	}
+	if b.boot == (len(b.bootFiles) == 0) || b.guest && !b.boot {
+		return inputf("expected --boot with --boot-files, the packages with what is booted; lpready doctor boot tells which")
+	}
 	for _, c := range b.classes {
 		if !slices.Contains(words(factor.Classes), c) {
 			return inputf("--class %q: expected one of %s", c, strings.Join(words(factor.Classes), ", "))
@@ -221,6 +236,13 @@ func (b *buildJob) request(ctx context.Context, paths []string) (*build.Request,
 		if r.Use, err = port.LoadFinished(b.use); err != nil {
 			return nil, nil, openError(err)
 		}
+	}
+	if b.boot {
+		files, err := openBootFiles(ctx, r.Cache, b.bootFiles)
+		if err != nil {
+			return nil, nil, err
+		}
+		r.Boot = &build.Booting{Files: files, Guest: b.guest}
 	}
 	bases, err := b.openBases(ctx, profile)
 	if err != nil {

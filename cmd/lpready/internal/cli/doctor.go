@@ -38,7 +38,7 @@ var (
 	compiling = []string{"probe", "build"}
 	packaging = []string{"build"}
 	emulating = []string{verifyBoot, verifyGuest}
-	nothing   = []string{"factors", "render", "vendors", "objdiff", "verify", "version", "doctor"}
+	nothing   = []string{"factors", "render", "vendors", "objdiff", "verify", "plan", "status", "assign", "version", "doctor"}
 )
 
 // What compiling a base needs.

@@ -17,6 +17,7 @@ import (
 	"lpready/analyze"
 	"lpready/analyze/effort"
 	"lpready/analyze/revision"
+	"lpready/build"
 	"lpready/cmd/lpready/internal/render"
 	"lpready/vendors/plan"
 	"lpready/vendors/track"
@@ -140,6 +141,36 @@ func trackPayloads(dir, base string, at time.Time, found *render.Verification) e
 		}
 		accepted := found.Good(i)
 		events = append(events, track.Event{At: at, Event: track.Verified, Name: cells[0], File: r.Name, Accepted: &accepted})
+	}
+	return machine(f.Add(events...))
+}
+
+// trackPayloadMatrix keeps what was built in a folder: a payload that is accepted is
+// built, and verified.
+func trackPayloadMatrix(dir string, r *build.Report) error {
+	if dir == "" {
+		return nil
+	}
+	f, err := track.Open(dir)
+	if err != nil {
+		return openError(err)
+	}
+	var events []track.Event
+	for i := range r.Cells {
+		c := &r.Cells[i]
+		if c.Payload == nil {
+			continue
+		}
+		accepted := c.Status != build.Refused
+		for _, s := range f.States() {
+			if s.XSA == 0 || s.Base != c.Base || !slices.Contains(c.XSAs, s.XSA) {
+				continue
+			}
+			events = append(events, track.Event{At: r.Generated, Event: track.Verified, Name: s.Name, File: c.Name, Accepted: &accepted})
+			if accepted {
+				events = append(events, track.Event{At: r.Generated, Event: track.Finished, Name: s.Name, Task: "build", File: c.Name})
+			}
+		}
 	}
 	return machine(f.Add(events...))
 }

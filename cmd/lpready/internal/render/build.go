@@ -16,8 +16,7 @@ import (
 // Build writes what came of a matrix of payloads, in one of the formats.
 func Build(w io.Writer, format string, o Options, r *build.Report) error {
 	if !slices.Contains(Formats(), format) {
-		_, err := For(format, o)
-		return err
+		return unknownFormat(format, Formats())
 	}
 	switch format {
 	case "json":
@@ -108,6 +107,9 @@ func buildWhy(c *build.Cell) string {
 	if c.On != "" {
 		why += "; it stands on " + plain(c.On)
 	}
+	if c.Boot != nil {
+		why += "; booted: " + plain(c.Boot.Says)
+	}
 	if c.Remedy != "" {
 		why += ". " + strings.ToUpper(c.Remedy[:1]) + plain(c.Remedy[1:])
 	}
@@ -183,7 +185,7 @@ func buildMarkdown(w io.Writer, r *build.Report) {
 }
 
 func buildCSV(w io.Writer, r *build.Report) error {
-	rows := [][]string{{"cell", "xsas", "base", "xen", "class", "status", "payload", "bytes", "sha256", "build_id", "depends", "seconds", "why", "remedy"}}
+	rows := [][]string{{"cell", "xsas", "base", "xen", "class", "status", "payload", "bytes", "sha256", "build_id", "depends", "seconds", "why", "remedy", "boot"}}
 	xen := map[string]string{}
 	for _, b := range r.Bases {
 		xen[b.ID] = b.Xen
@@ -199,9 +201,12 @@ func buildCSV(w io.Writer, r *build.Report) error {
 			seconds += p.Seconds
 		}
 		row := []string{text(c.ID), strings.Join(xsas, " "), text(c.Base), text(xen[c.Base]), text(string(c.Class)), text(string(c.Status)), "", "", "", "", "",
-			fmt.Sprintf("%.1f", seconds), text(c.Why), text(c.Remedy)}
+			fmt.Sprintf("%.1f", seconds), text(c.Why), text(c.Remedy), ""}
 		if p := c.Payload; p != nil {
 			copy(row[6:], []string{text(p.Path), fmt.Sprint(p.Bytes), text(p.SHA256), text(p.BuildID), text(p.Depends)})
+		}
+		if c.Boot != nil {
+			row[len(row)-1] = text(string(c.Boot.Verdict))
 		}
 		rows = append(rows, row)
 	}

@@ -35,8 +35,7 @@ const (
 // Doctor writes what commands need, in one of the formats.
 func Doctor(w io.Writer, format string, o Options, at time.Time, list []Requirement) error {
 	if !slices.Contains(Formats(), format) {
-		_, err := For(format, o)
-		return err
+		return unknownFormat(format, Formats())
 	}
 	switch format {
 	case "json":
