@@ -1,7 +1,6 @@
 package render
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"slices"
@@ -15,22 +14,12 @@ import (
 
 // Build writes what came of a matrix of payloads, in one of the formats.
 func Build(w io.Writer, format string, o Options, r *build.Report) error {
-	if !slices.Contains(Formats(), format) {
-		return unknownFormat(format, Formats())
-	}
-	switch format {
-	case "json":
-		return writeJSON(w, r)
-	case "csv":
-		return buildCSV(w, r)
-	}
-	out := bufio.NewWriter(w)
-	if format == "markdown" {
-		buildMarkdown(out, r)
-	} else {
-		newTable(o).build(out, r)
-	}
-	return out.Flush()
+	return result{
+		record:   func() any { return r },
+		csv:      func(w io.Writer) error { return buildCSV(w, r) },
+		markdown: func(w io.Writer) { buildMarkdown(w, r) },
+		table:    func(t table, w io.Writer) { t.build(w, r) },
+	}.write(w, format, o)
 }
 
 // LoadBuild reads a matrix that was saved as JSON.

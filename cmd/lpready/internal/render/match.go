@@ -1,10 +1,8 @@
 package render
 
 import (
-	"bufio"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,22 +16,12 @@ import (
 // one of the formats. Text for people has the reasons with a few symbols each, CSV
 // and JSON have all symbols that differ.
 func Match(w io.Writer, format string, o Options, at time.Time, m *match.Result) error {
-	if !slices.Contains(Formats(), format) {
-		return unknownFormat(format, Formats())
-	}
-	switch format {
-	case "json":
-		return writeJSON(w, matchRecord{analyze.Schema, "match", at, m})
-	case "csv":
-		return matchCSV(w, m)
-	}
-	out := bufio.NewWriter(w)
-	if format == "markdown" {
-		matchMarkdown(out, m)
-	} else {
-		newTable(o).match(out, m)
-	}
-	return out.Flush()
+	return result{
+		record:   func() any { return matchRecord{analyze.Schema, "match", at, m} },
+		csv:      func(w io.Writer) error { return matchCSV(w, m) },
+		markdown: func(w io.Writer) { matchMarkdown(w, m) },
+		table:    func(t table, w io.Writer) { t.match(w, m) },
+	}.write(w, format, o)
 }
 
 type matchRecord struct {

@@ -10,6 +10,7 @@
 package render
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"slices"
@@ -61,6 +62,32 @@ func For(format string, o Options) (Handler, error) {
 		}
 	}
 	return nil, unknownFormat(format, ReportFormats())
+}
+
+// A result is what a command found, other than verdicts, in the formats that every
+// result has.
+type result struct {
+	record   func() any // as JSON
+	csv      func(io.Writer) error
+	markdown func(io.Writer)
+	table    func(table, io.Writer)
+}
+
+func (r result) write(w io.Writer, format string, o Options) error {
+	out := bufio.NewWriter(w)
+	switch format {
+	case "json":
+		return writeJSON(w, r.record())
+	case "csv":
+		return r.csv(w)
+	case "markdown":
+		r.markdown(out)
+	case "table":
+		r.table(newTable(o), out)
+	default:
+		return unknownFormat(format, Formats())
+	}
+	return out.Flush()
 }
 
 func unknownFormat(format string, known []string) error {

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"slices"
@@ -49,22 +48,14 @@ func (v *Verification) Good(i int) bool {
 // Verify writes what hypervisors would say to payloads, and did say, in one of the
 // formats.
 func Verify(w io.Writer, format string, o Options, at time.Time, v *Verification) error {
-	if !slices.Contains(Formats(), format) {
-		return unknownFormat(format, Formats())
-	}
-	switch format {
-	case "json":
-		return writeJSON(w, verifyRecord{analyze.Schema, "verify", at, v.Payloads, v.Proof, v.Set, verifiedOf(v)})
-	case "csv":
-		return verifyCSV(w, v)
-	}
-	out := bufio.NewWriter(w)
-	if format == "markdown" {
-		verifyMarkdown(out, v)
-	} else {
-		newTable(o).verify(out, v)
-	}
-	return out.Flush()
+	return result{
+		record: func() any {
+			return verifyRecord{analyze.Schema, "verify", at, v.Payloads, v.Proof, v.Set, verifiedOf(v)}
+		},
+		csv:      func(w io.Writer) error { return verifyCSV(w, v) },
+		markdown: func(w io.Writer) { verifyMarkdown(w, v) },
+		table:    func(t table, w io.Writer) { t.verify(w, v) },
+	}.write(w, format, o)
 }
 
 type verifyRecord struct {
