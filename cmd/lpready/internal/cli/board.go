@@ -94,16 +94,24 @@ func (b *board) tell(e build.Event) {
 	}
 }
 
+// lineLength is how much of a line fits a narrow terminal: one that wraps could not be
+// taken off again.
+const lineLength = 78
+
 // draw writes the board over the one before.
 func (b *board) draw() {
 	now := b.app.Now()
 	b.clear()
 	for _, name := range slices.Sorted(maps.Keys(b.running)) {
 		w := b.running[name]
-		fmt.Fprintf(b.app.Stderr, "  %s\n", brief(fmt.Sprintf("%-24s %-8s %5s  %s", name, w.phase, clockOf(now.Sub(w.since)), w.detail)))
+		line := fmt.Sprintf("  %-28s %-8s %6s  %s", brief(name), w.phase, clockOf(now.Sub(w.since)), brief(w.detail))
+		fmt.Fprintln(b.app.Stderr, string([]rune(line)[:min(len([]rune(line)), lineLength)]))
 		b.lines++
 	}
-	total := fmt.Sprintf("%d of %d cells, %s", b.last.Done, b.last.Total, clockOf(now.Sub(b.began)))
+	total := "preparing the bases, " + clockOf(now.Sub(b.began))
+	if b.last.Total > 0 {
+		total = fmt.Sprintf("%d of %d cells, %s", b.last.Done, b.last.Total, clockOf(now.Sub(b.began)))
+	}
 	if b.left != nil && b.last.Done < b.last.Total {
 		left := time.Duration(*b.left*float64(time.Second)) - now.Sub(b.at)
 		total += ", about " + clockOf(max(left, time.Second)) + " left"
