@@ -161,7 +161,8 @@ type matrix struct {
 const (
 	scratchDir = "scratch" // of no use after the run
 	stateDir   = "state"
-	outDir     = "out" // what is shipped, and the evidence
+	cellsDir   = "cells" // below that and the base: the folders of a base and of a cell do not meet
+	outDir     = "out"   // what is shipped, and the evidence
 	asidePart  = ".new-"
 )
 

@@ -186,7 +186,7 @@ func TestResume(t *testing.T) {
 	expect("this program", func(r *Request) { other(r); r.Version = "next" }, all, 4, "verify: program is another")
 	next := func(r *Request) { other(r); r.Version = "next" }
 
-	damaged, err := filepath.Glob(filepath.Join(s.dir, "work", stateDir, "plain", "xsa901", "payload-*", payloadFile))
+	damaged, err := filepath.Glob(filepath.Join(s.dir, "work", stateDir, "plain", cellsDir, "xsa901", "payload-*", payloadFile))
 	if err != nil || len(damaged) != 1 {
 		t.Fatal(damaged, err)
 	}

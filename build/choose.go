@@ -66,7 +66,7 @@ func (m *matrix) choose() error {
 		}
 		known[c.ID] = true
 		var err error
-		c.dir = filepath.Join(m.Work, stateDir, fileName(c.Base), fileName(c.Name))
+		c.dir = filepath.Join(m.Work, stateDir, fileName(c.Base), cellsDir, fileName(c.Name))
 		if c.state, err = openState(c.dir); err != nil {
 			return err
 		}

@@ -233,7 +233,7 @@ func planned(t testing.TB, r Request) *matrix {
 
 func compareModes(t testing.TB, id string, faithful []byte, r Request, shared *Cell, k *kept) {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(r.Work, stateDir, fileName(shared.Base), fileName(shared.Name), phasePayload+"-*", payloadFile))
+	found, err := filepath.Glob(filepath.Join(r.Work, stateDir, fileName(shared.Base), cellsDir, fileName(shared.Name), phasePayload+"-*", payloadFile))
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%s: payloads %q, %v", id, found, err)
 	}

@@ -19,7 +19,7 @@ const (
 // an object may be on one side only. An error is a *kbuild.FailedError where the
 // source does not compile, else the machine's.
 func (p *Prober) Lay(ctx context.Context, t analyze.Trial, dir string) ([]string, error) {
-	b := p.bases[t.Base]
+	b := p.base(t.Base)
 	if b == nil {
 		return nil, fmt.Errorf("base %s: it was not added", t.Base)
 	}

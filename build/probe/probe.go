@@ -40,6 +40,7 @@ import (
 // A Prober proves cells of some bases. It is safe for concurrent use.
 type Prober struct {
 	work  string
+	mu    sync.Mutex // of bases
 	bases map[string]*base
 }
 
@@ -79,6 +80,8 @@ func (p *Prober) Add(id, xen string, built *kbuild.Base, symbols []byte, recorde
 	if err != nil {
 		return fmt.Errorf("base %s: symbols: %w", id, err)
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	b := &base{id: id, xen: xen, built: built, symbols: table, recorded: recorded,
 		work: filepath.Join(p.work, fmt.Sprint(len(p.bases))), states: map[string]*state{}, remade: map[string]*remade{}}
 	p.bases[id] = b
@@ -99,10 +102,17 @@ type base struct {
 	remade map[string]*remade // by digest of those that need make
 }
 
+// base is a base that was added, nil if it was not.
+func (p *Prober) base(id string) *base {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.bases[id]
+}
+
 // Prove compiles and compares one cell. That the source does not compile is a
 // result (Proof.Failed); an error is the machine's.
 func (p *Prober) Prove(ctx context.Context, t analyze.Trial) (*factor.Proof, error) {
-	b := p.bases[t.Base]
+	b := p.base(t.Base)
 	if b == nil {
 		return nil, nil
 	}

@@ -145,8 +145,8 @@ func trackPayloads(dir, base string, at time.Time, found *render.Verification) e
 	return machine(f.Add(events...))
 }
 
-// trackPayloadMatrix keeps what was built in a folder: a payload that is accepted is
-// built, and verified.
+// trackPayloadMatrix keeps what was built in a folder: what the checks say of each
+// payload, and that the build is done where nobody has to look at it any more.
 func trackPayloadMatrix(dir string, r *build.Report) error {
 	if dir == "" {
 		return nil
@@ -167,7 +167,7 @@ func trackPayloadMatrix(dir string, r *build.Report) error {
 				continue
 			}
 			events = append(events, track.Event{At: r.Generated, Event: track.Verified, Name: s.Name, File: c.Name, Accepted: &accepted})
-			if accepted {
+			if c.Status == build.Ready {
 				events = append(events, track.Event{At: r.Generated, Event: track.Finished, Name: s.Name, Task: "build", File: c.Name})
 			}
 		}
