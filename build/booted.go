@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"lpready/analyze/csource"
 	"lpready/analyze/factor"
 	"lpready/analyze/match"
 	"lpready/build/boot"
@@ -19,9 +18,6 @@ type Booting struct {
 	Files *boot.Files
 	Guest bool // run a guest while each payload is applied
 }
-
-// phaseBoot comes last, where it is asked for.
-const phaseBoot = "boot"
 
 // A machine is the hypervisor of a base, to be booted.
 type machine struct {
@@ -65,17 +61,9 @@ func (b *base) match(shipped *match.Hypervisor) (*match.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	given := match.Given{Index: b.index, RebuiltConfig: b.Base.Base.Config}
-	if rebuilt.Config != nil {
-		given.RebuiltConfig = rebuilt.Config
-	}
-	if given.RebuiltUnits, err = csource.Units(b.Tree, "x86", given.RebuiltConfig); err != nil {
+	given, err := match.InTree(b.Tree, b.index, b.Base.Base.Config, shipped, rebuilt)
+	if err != nil {
 		return nil, err
-	}
-	if shipped.Config != nil {
-		if given.ShippedUnits, err = csource.Units(b.Tree, "x86", shipped.Config); err != nil {
-			return nil, err
-		}
 	}
 	return match.Compare(shipped, rebuilt, given), nil
 }

@@ -27,6 +27,7 @@ const (
 	phaseObjects = "objects" // shared mode only: compiled before and after
 	phasePayload = "payload" // the tool
 	phaseVerify  = "verify"  // what the hypervisor would say
+	phaseBoot    = "boot"    // what a real one says, where it is asked
 )
 
 var phaseNames = []string{phaseAssess, phaseObjects, phasePayload, phaseVerify, phaseBoot}
@@ -156,19 +157,11 @@ func failure(phase string, err error) *Failure {
 	case errors.As(err, &tool):
 		return &Failure{Phase: phase, Kind: tool.Kind, File: tool.File, Object: tool.Object, Symbol: tool.Symbol, Cause: tool.Cause, Remedy: tool.Remedy, Output: tool.Output}
 	case errors.As(err, &source) && source.Fault == kbuild.Source:
-		return &Failure{Phase: phase, Kind: lpbt.NoCompile, File: inTree(source.Place), Cause: source.Cause, Remedy: source.Remedy, Output: source.Output}
+		return &Failure{Phase: phase, Kind: lpbt.NoCompile, File: source.InSource(), Cause: source.Cause, Remedy: source.Remedy, Output: source.Output}
 	case errors.As(err, &source):
 		return &Failure{Phase: phase, Kind: lpbt.Machine, Cause: source.Cause, Remedy: source.Remedy, Output: source.Output}
 	}
 	return &Failure{Phase: phase, Kind: lpbt.Machine, Cause: err.Error(), Remedy: "see to the machine, then run it again"}
-}
-
-// inTree gives a place below xen/, as the compiler names it, its name in the source.
-func inTree(place string) string {
-	if place == "" || filepath.IsAbs(place) {
-		return place
-	}
-	return csource.Root + "/" + place
 }
 
 // pass records that a cell has a phase behind it.
@@ -403,18 +396,13 @@ func (c *cell) payloadPath() string {
 
 func (m *matrix) replace() bool { return m.Policy.Replace != nil && *m.Policy.Replace }
 
-var releaseNumber = "0123456789."
-
 // verify says what the hypervisor would say to a payload.
 func (m *matrix) verify(_ context.Context, c *cell, _ string) (any, error) {
 	data, err := os.ReadFile(c.payloadPath())
 	if err != nil {
 		return nil, err
 	}
-	opt := payload.Options{Name: c.Name, Xen: c.base.Xen, Replace: m.replace(), Expected: payload.Expect(c.assessed)}
-	if r := c.base.Vendor.Release; strings.HasPrefix(r, c.base.Xen+".") && strings.Trim(r, releaseNumber) == "" {
-		opt.Release = r
-	}
+	opt := payload.Options{Name: c.Name, Xen: c.base.Xen, Release: c.base.Vendor.XenRelease(), Replace: m.replace(), Expected: payload.Expect(c.assessed)}
 	if c.on != nil {
 		opt.Before = c.on.Name
 	}

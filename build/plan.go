@@ -34,7 +34,6 @@ type base struct {
 	hyper   *payload.Hypervisor
 	report  *analyze.Report
 	steps   []port.Step
-	syms    string // path of the shipped xen-syms, else of the rebuilt one
 }
 
 // A cell is a Cell, and how to make it.
@@ -116,7 +115,7 @@ func (m *matrix) plan(ctx context.Context) error {
 
 // prepare compiles a base, assesses the batch on it, and learns what it shipped.
 func (m *matrix) prepare(ctx context.Context, given *Base) (*base, error) {
-	b := &base{Base: given, syms: given.Symbols}
+	b := &base{Base: given}
 	fail := func(err error) (*base, error) { return nil, fmt.Errorf("base %s: %w", given.ID, err) }
 	m.event(Event{Kind: "base", State: "started", Base: b.ID, Phase: "compile"})
 	var err error
@@ -150,7 +149,7 @@ func (m *matrix) prepare(ctx context.Context, given *Base) (*base, error) {
 		return fail(err)
 	}
 	b.steps = m.placed.Steps(b.ID)
-	m.event(Event{Kind: "base", State: "started", Base: b.ID, Phase: "assess"})
+	m.event(Event{Kind: "base", State: "started", Base: b.ID, Phase: phaseAssess})
 	if b.report, err = m.assess(ctx, b); err != nil {
 		return fail(err)
 	}
@@ -163,11 +162,11 @@ func (m *matrix) identify(b *base, shipped []byte) error {
 	v := b.Vendor
 	b.host = Host{ID: b.ID, Xen: b.Xen, Release: v.Release, BuildID: v.BuildID, Config: digest(b.built.Config), Source: b.built.Source,
 		Compiler: b.built.Compiler, Seconds: b.built.Took.Seconds()}
-	data := shipped
+	data, from := shipped, b.Symbols
 	if data == nil {
-		b.syms = b.built.Symbols()
+		from = b.built.Symbols()
 		var err error
-		if data, err = os.ReadFile(b.syms); err != nil {
+		if data, err = os.ReadFile(from); err != nil {
 			return err
 		}
 		m.warn("base %s: the shipped xen-syms is not at hand: payloads are checked against the rebuilt one, and only lpready probe --match could tell whether that is the same", b.ID)
@@ -176,14 +175,14 @@ func (m *matrix) identify(b *base, shipped []byte) error {
 	}
 	var err error
 	if b.hyper, err = payload.ReadHypervisor(data); err != nil {
-		return fmt.Errorf("%s: %w", b.syms, err)
+		return fmt.Errorf("%s: %w", from, err)
 	}
 	own := b.hyper.BuildID
 	switch {
 	case shipped != nil && v.BuildID != "" && own != "" && own != v.BuildID:
-		return fmt.Errorf("%s has the build-id %s, the profile says %s: expected that of one hypervisor", b.syms, own, v.BuildID)
+		return fmt.Errorf("%s has the build-id %s, the profile says %s: expected that of one hypervisor", from, own, v.BuildID)
 	case v.BuildID == "" && own == "":
-		return fmt.Errorf("%s has no build-id, and the profile gives none: expected the one that hosts run", b.syms)
+		return fmt.Errorf("%s has no build-id, and the profile gives none: expected the one that hosts run", from)
 	case v.BuildID == "":
 		b.host.BuildID = own
 		if shipped == nil {
@@ -222,7 +221,7 @@ func (m *matrix) assess(ctx context.Context, b *base) (*analyze.Report, error) {
 		return nil, err
 	}
 	var report analyze.Report
-	if d := s.whole("assess", inputs); d != nil && json.Unmarshal(d.Data, &report) == nil {
+	if d := s.whole(phaseAssess, inputs); d != nil && json.Unmarshal(d.Data, &report) == nil {
 		return &report, nil
 	}
 	started := m.Now()
@@ -230,7 +229,7 @@ func (m *matrix) assess(ctx context.Context, b *base) (*analyze.Report, error) {
 		r, err := analyze.Assess(ctx, analyze.Request{Batch: batch, Bases: []analyze.Base{b.Base.Base}, Vendor: m.Vendor, Cache: m.Cache, Version: m.Version,
 			Revised: m.Revised, Prove: m.prober.Prove,
 			Progress: func(done, total int, what string) {
-				m.event(Event{Kind: "base", State: "running", Base: b.ID, Phase: "assess", Detail: fmt.Sprintf("%d of %d: %s", n+done, len(batches)-1+total, what)})
+				m.event(Event{Kind: "base", State: "running", Base: b.ID, Phase: phaseAssess, Detail: fmt.Sprintf("%d of %d: %s", n+done, len(batches)-1+total, what)})
 			}})
 		if err != nil {
 			return nil, err
@@ -241,7 +240,7 @@ func (m *matrix) assess(ctx context.Context, b *base) (*analyze.Report, error) {
 		}
 		report.Warnings = append(report.Warnings, r.Warnings...)
 	}
-	return &report, s.put(done{Phase: "assess", Inputs: inputs, Seconds: m.Now().Sub(started).Seconds(), Ended: m.Now().UTC()}, &report)
+	return &report, s.put(done{Phase: phaseAssess, Inputs: inputs, Seconds: m.Now().Sub(started).Seconds(), Ended: m.Now().UTC()}, &report)
 }
 
 // batches are what is assessed together: the whole series where payloads build upon
@@ -308,7 +307,7 @@ func (m *matrix) wanted(class analyze.Class) bool {
 	return class != factor.NotNeeded && class != factor.Reboot
 }
 
-// verdicts is the assessment of an item on a base.
+// verdict is the assessment of an item on a base.
 func (b *base) verdict(s port.Step) (analyze.Cell, bool) {
 	for _, c := range b.report.Cells {
 		if s.XSA > 0 && c.XSA == s.XSA || s.XSA == 0 && c.XSA == 0 && slices.ContainsFunc(s.Files, func(f advisory.NamedData) bool { return slices.Contains(c.Patches, f.Name) }) {

@@ -14,6 +14,8 @@ package vendors
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 )
 
@@ -194,6 +196,17 @@ func (b *Base) Kbuild() string {
 		return "arm"
 	}
 	return ""
+}
+
+var xenRelease = regexp.MustCompile(`^\d+\.\d+\.\d+$`)
+
+// XenRelease is the release of Xen that the base is, such as 4.17.2; empty where the
+// vendor's release is not called by one.
+func (b *Base) XenRelease() string {
+	if !xenRelease.MatchString(b.Release) || !strings.HasPrefix(b.Release, b.Xen+".") {
+		return ""
+	}
+	return b.Release
 }
 
 // Unknown names what the profile does not say of a base, in the order of the

@@ -2,6 +2,7 @@ package match
 
 import (
 	"cmp"
+	"io/fs"
 	"maps"
 	"regexp"
 	"slices"
@@ -20,6 +21,22 @@ type Given struct {
 	// are what each configuration compiles of it.
 	Index                      *csource.Index
 	ShippedUnits, RebuiltUnits []csource.Unit
+}
+
+// InTree is what the source of a rebuilt hypervisor says, with the configuration that it
+// has where neither of the two embeds its own. The hypervisors are for x86.
+func InTree(tree fs.FS, index *csource.Index, config csource.Config, shipped, rebuilt *Hypervisor) (g Given, err error) {
+	g = Given{Index: index, RebuiltConfig: config}
+	if rebuilt.Config != nil {
+		g.RebuiltConfig = rebuilt.Config
+	}
+	if g.RebuiltUnits, err = csource.Units(tree, "x86", g.RebuiltConfig); err != nil {
+		return g, err
+	}
+	if shipped.Config != nil {
+		g.ShippedUnits, err = csource.Units(tree, "x86", shipped.Config)
+	}
+	return g, err
 }
 
 // A Result is the difference between two hypervisors.

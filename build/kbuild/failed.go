@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"path/filepath"
 	"regexp"
 	"strings"
 
+	"lpready/analyze/csource"
 	"lpready/build/internal/run"
 )
 
@@ -25,6 +27,15 @@ type FailedError struct {
 	Place  string // "xen/common/x.c:12" where it names one
 	Remedy string // what to do, where that is known
 	Output string // the end of what the tools printed
+}
+
+// InSource is the place by its name in the source, where the compiler, which works in
+// xen/, names one below that.
+func (e *FailedError) InSource() string {
+	if e.Place == "" || filepath.IsAbs(e.Place) {
+		return e.Place
+	}
+	return csource.Root + "/" + e.Place
 }
 
 func (e *FailedError) Error() string {

@@ -120,22 +120,13 @@ func (p *Prober) Prove(ctx context.Context, t analyze.Trial) (*factor.Proof, err
 	proof, err := b.prove(ctx, t)
 	var failed *kbuild.FailedError
 	if errors.As(err, &failed) && failed.Fault == kbuild.Source {
-		proof, err = &factor.Proof{Failed: failed.Cause, FailedAt: inTree(failed.Place)}, nil
+		proof, err = &factor.Proof{Failed: failed.Cause, FailedAt: failed.InSource()}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("base %s: %w", b.id, err)
 	}
 	proof.Compiler, proof.Recorded, proof.Seconds = b.built.Compiler, b.recorded, time.Since(started).Seconds()
 	return proof, nil
-}
-
-// inTree gives a place that the compiler names, below xen/, the name it has in the
-// source.
-func inTree(place string) string {
-	if place == "" || filepath.IsAbs(place) {
-		return place
-	}
-	return csource.Root + "/" + place
 }
 
 // pair finds what differs between the two states of a cell.

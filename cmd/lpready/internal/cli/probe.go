@@ -356,17 +356,9 @@ func (j *job) compareHypervisors(ctx context.Context, b *base, built *kbuild.Bas
 	if err != nil {
 		return nil, openError(err)
 	}
-	given := match.Given{Index: index, RebuiltConfig: b.Config}
-	if rebuilt.Config != nil {
-		given.RebuiltConfig = rebuilt.Config
-	}
-	if given.RebuiltUnits, err = csource.Units(b.Tree, "x86", given.RebuiltConfig); err != nil {
+	given, err := match.InTree(b.Tree, index, b.Config, shipped, rebuilt)
+	if err != nil {
 		return nil, input(err)
-	}
-	if shipped.Config != nil {
-		if given.ShippedUnits, err = csource.Units(b.Tree, "x86", shipped.Config); err != nil {
-			return nil, input(err)
-		}
 	}
 	return match.Compare(shipped, rebuilt, given), nil
 }

@@ -224,9 +224,7 @@ func (v *verifying) profile(replaceGiven bool) error {
 	v.described, v.policy = b, p.Policy
 	v.xen = cmp.Or(v.xen, b.Xen)
 	v.symbols = cmp.Or(v.symbols, b.Symbols.File)
-	if v.release == "" && xenNumber.MatchString(b.Release) && strings.HasPrefix(b.Release, b.Xen+".") {
-		v.release = b.Release
-	}
+	v.release = cmp.Or(v.release, b.XenRelease())
 	if !replaceGiven && p.Policy.Replace != nil {
 		v.replace = *p.Policy.Replace
 	}
