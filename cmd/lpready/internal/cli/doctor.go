@@ -59,6 +59,7 @@ var requirements = []requirement{
 	{commands: packaging, programs: []string{"bash", "patch", "getopt", "perl", "gawk"}, debian: "bash patch util-linux perl gawk", fedora: "bash patch util-linux perl gawk"},
 	{commands: packaging, programs: []string{"readelf", "objcopy", "objdump", "strip"}, debian: "binutils", fedora: "binutils"},
 	{commands: emulating, programs: []string{boot.Program}, debian: "qemu-system-x86", fedora: "qemu-system-x86-core"},
+	{commands: packaging, programs: []string{boot.Program}, when: "payloads are booted: with --boot", debian: "qemu-system-x86", fedora: "qemu-system-x86-core"},
 	{commands: []string{verifyBoot}, memory: boot.Memory(false)},
 	{commands: []string{verifyGuest}, memory: boot.Memory(true)},
 }
