@@ -99,7 +99,7 @@ func TestGroupings(t *testing.T) {
 
 // TestBlocked has a stack break where its first payload cannot be built.
 func TestBlocked(t *testing.T) {
-	s := newScene(t, map[string]string{"xsa901.patch": "standin: refuse\n" + sendPatch, "xsa902.patch": findPatch})
+	s := newScene(t, map[string]string{"xsa901.patch": asking("refuse", sendPatch), "xsa902.patch": findPatch})
 	r := s.run(func(r *Request) { r.Grouping = Stacked })
 	if got := statuses(r); got != "plain/xsa901 failed, tracing/xsa901 failed, plain/xsa902 blocked, tracing/xsa902 blocked" {
 		t.Errorf("%s", got)

@@ -20,7 +20,7 @@ import (
 )
 
 // faultPatches make four cells; the tool takes a second longer for one of them.
-var faultPatches = map[string]string{"xsa901.patch": sendPatch, "xsa902.patch": "standin: pause\n" + findPatch}
+var faultPatches = map[string]string{"xsa901.patch": sendPatch, "xsa902.patch": asking("pause", findPatch)}
 
 // results is what a run must come to, whatever happened before: the statuses, and the
 // digests of what is shipped.

@@ -68,6 +68,13 @@ var (
 
 func hunk(file, text string) string { return fmt.Sprintf("--- a/%s\n+++ b/%s\n%s", file, file, text) }
 
+// asking is a patch whose first new line asks the stand-in for a deed.
+func asking(deed, patch string) string {
+	head, rest, _ := strings.Cut(patch, "\n+ ")
+	line, rest, _ := strings.Cut(rest, "\n")
+	return fmt.Sprintf("%s\n+ %s /* standin: %s */\n%s", head, line, deed, rest)
+}
+
 func newScene(t testing.TB, patches map[string]string) *scene {
 	t.Helper()
 	for _, tool := range []string{"gcc", "make", "ld", "objcopy", "patch", "cp"} {

@@ -17,6 +17,7 @@ import (
 	"lpready/build/kbuild"
 	"lpready/build/lpbt"
 	"lpready/build/payload"
+	"lpready/build/port"
 	"lpready/build/probe"
 	"lpready/build/tree"
 )
@@ -249,15 +250,14 @@ func (m *matrix) makePayload(ctx context.Context, c *cell, laid *done, dir strin
 		Limit: m.Limit, Progress: func(phase string) {
 			m.event(Event{Kind: "phase", State: "running", Cell: c.ID, Base: c.Base, Phase: phasePayload, Detail: phase})
 		}}
-	var text []byte
-	for _, f := range c.patches {
-		text = append(text, f.Data...)
+	text, err := c.diff()
+	if err != nil {
+		return nil, err
 	}
 	if err := errors.Join(os.WriteFile(req.Patch, text, 0o600), os.WriteFile(req.Config, c.base.built.Config, 0o600)); err != nil {
 		return nil, err
 	}
 	var b *lpbt.Built
-	var err error
 	if m.Mode == Faithful {
 		b, err = m.faithful(ctx, c, req, dir)
 	} else {
@@ -267,6 +267,37 @@ func (m *matrix) makePayload(ctx context.Context, c *cell, laid *done, dir strin
 		return nil, err
 	}
 	return keepOf(b, dir)
+}
+
+// diff is all that a cell changes, as one patch: the tool takes one, and tries all of
+// it before it applies any, so that the patches of a set cannot just be joined.
+func (c *cell) diff() (text []byte, err error) {
+	names := slices.AppendSeq(slices.Collect(maps.Keys(c.trial.Before)), maps.Keys(c.trial.After))
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		before, err := c.content(c.trial.Before, name)
+		if err != nil {
+			return nil, err
+		}
+		after, err := c.content(c.trial.After, name)
+		if err != nil {
+			return nil, err
+		}
+		text = append(text, port.Diff(name, before, after)...)
+	}
+	return text, nil
+}
+
+// content is that of a file where some are changed, nil where there is none.
+func (c *cell) content(changed map[string][]byte, name string) ([]byte, error) {
+	if data, ok := changed[name]; ok {
+		return data, nil
+	}
+	data, err := fs.ReadFile(c.base.Tree, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return data, err
 }
 
 // shared has the tool compare what was compiled.

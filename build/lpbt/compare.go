@@ -65,8 +65,20 @@ var entrySizes = map[string]uint64{
 	".livepatch.funcs": 104, ".ex_table": 8, ".bug_frames.0": 8, ".bug_frames.1": 8, ".bug_frames.2": 8, ".bug_frames.3": 8,
 }
 
-// alternatives have entries of 12 bytes until Xen 4.13, of 14 since.
-const alternatives = ".altinstructions"
+// alternatives have entries of 12 bytes until Xen 4.13, of 14 since (struct alt_instr,
+// asm-x86/alternative.h).
+const (
+	alternatives      = ".altinstructions"
+	replacement       = 4  // in an entry: where the replacement is
+	replacementLength = 11 // and its length
+)
+
+// nothing tells whether a relocation of an alternative leads to a replacement of no
+// bytes: what lies there is another's.
+func (f *object) nothing(section int, p piece, r *relocation) bool {
+	return f.Sections[section].Name == alternatives && r.offset-p.at == replacement &&
+		p.end-p.at > replacementLength && f.bytes[section][p.at+replacementLength] == 0
+}
 
 // contents is how often a payload holds what.
 func contents(data []byte) (set map[string]int, err error) {
@@ -104,12 +116,23 @@ func contents(data []byte) (set map[string]int, err error) {
 func (f *object) describe(section int, p piece) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %d bytes %s", f.label(section, p), p.end-p.at, f.hash(section, p))
-	list := f.relocations[section] // by their places
-	from, _ := slices.BinarySearchFunc(list, p.at, func(r relocation, at uint64) int { return cmp.Compare(r.offset, at) })
-	for i := from; i < len(list) && list[i].offset < p.end; i++ {
-		fmt.Fprintf(&b, "; at %#x %v to %s", list[i].offset-p.at, list[i].kind, f.target(section, &list[i]))
+	for _, r := range f.within(section, p) {
+		target := "nothing"
+		if !f.nothing(section, p, &r) {
+			target = f.target(section, &r)
+		}
+		fmt.Fprintf(&b, "; at %#x %v to %s", r.offset-p.at, r.kind, target)
 	}
 	return b.String()
+}
+
+// within are the relocations in a piece, by their places.
+func (f *object) within(section int, p piece) []relocation {
+	place := func(r relocation, at uint64) int { return cmp.Compare(r.offset, at) }
+	list := f.relocations[section]
+	from, _ := slices.BinarySearchFunc(list, p.at, place)
+	to, _ := slices.BinarySearchFunc(list, p.end, place)
+	return list[from:max(from, to)]
 }
 
 // label is the name of a piece: its section and the symbols that begin there.
@@ -200,7 +223,7 @@ func (f *object) cut(i int, points map[uint64]bool) []piece {
 			end = min(cuts[n+1], size)
 		}
 		p := piece{at: at, end: end}
-		if f.name(i, &p); len(p.names) > 0 || p.at == 0 || !padding(data[p.at:p.end]) {
+		if f.name(i, &p); len(p.names) > 0 || p.at == 0 || len(f.within(i, p)) > 0 || !padding(data[p.at:p.end]) {
 			list = append(list, p)
 		}
 	}

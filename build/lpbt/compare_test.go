@@ -36,18 +36,27 @@ func link(t testing.TB, objects ...string) []byte {
 	return read(t, to)
 }
 
-// Two units with functions and strings of the same names, and a table in both.
-const (
+// alternative is an entry as Xen's ALTERNATIVE makes it, for the first bytes of a
+// function.
+func alternative(of, replacement string) string {
+	return `asm(".pushsection .altinstr_replacement, \"ax\"; 1: ` + replacement + ` 2: .popsection;"
+".pushsection .altinstructions, \"a\"; .long ` + of + ` - .; .long 1b - .; .word 7; .byte 3, 2b - 1b, 0, 0; .popsection");
+`
+}
+
+// Two units with functions and strings of the same names, and a table in both. The
+// replacement of an alternative may have no bytes.
+var (
 	unitA = `extern void say(const char *, int);
 static __attribute__((noinline)) void helper(int x) { say("a says", x); }
 static const int table[] __attribute__((section(".ex_table"), used)) = { 1, 2 };
 void a(int x) { helper(x); say("shared", x); }
-`
+` + alternative("a", "")
 	unitB = `extern void say(const char *, int); extern void a(int);
 static __attribute__((noinline)) void helper(int x) { say("b says", x); }
 static const int table[] __attribute__((section(".ex_table"), used)) = { 3, 4 };
 void b(int x) { helper(x); say("shared", x); a(x); }
-`
+` + alternative("b", "lfence;")
 )
 
 // TestCompare wants nothing of path and order, and everything else.
@@ -64,6 +73,9 @@ func TestCompare(t *testing.T) {
 		{"another order", link(t, b, a), ""},
 		{"a constant", link(t, compile(t, "a", strings.Replace(unitA, "1, 2", "1, 5", 1)), b), ".ex_table"},
 		{"a string", link(t, compile(t, "a", strings.Replace(unitA, "a says", "A says", 1)), b), ".text.helper helper"},
+		{"a replacement", link(t, a, compile(t, "b", strings.Replace(unitB, "lfence", "mfence", 1))), ".altinstr_replacement"},
+		{"a replacement of no bytes", link(t, compile(t, "a", strings.Replace(unitA, "1:  2:", "1: lfence; 2:", 1)), b), ".altinstructions"},
+		{"an alternative of another function", link(t, compile(t, "a", strings.Replace(unitA, ".long a", ".long helper", 1)), b), ".text.helper helper"},
 		{"a call", link(t, a, compile(t, "b", strings.Replace(unitB, "a(", "c(", 2))), "symbol c,"},
 		{"static or not", link(t, a, compile(t, "b", strings.Replace(unitB, "static __attr", "__attr", 1))), "STB_GLOBAL"},
 		{"a unit less", link(t, a), "symbol b,"},

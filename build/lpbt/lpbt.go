@@ -47,7 +47,7 @@ type Request struct {
 	DebugInfo  bool   // debugging information although the .config asks for none; for Faithful only
 	Strip      bool   // leave out symbols that no relocation needs
 	Prelink    bool   // resolve symbols now instead of on the host
-	Repeatable bool   // names and build-id by content instead of by chance, see Built
+	Repeatable bool   // nothing by chance or of the folders of the build, see Built
 	Jobs       int    // compilers at once; 0 is one
 	Limit      time.Duration
 
@@ -76,7 +76,8 @@ const (
 
 // A Built is a payload, and how it came about. The tool numbers some symbols by the
 // time, so that two runs never give the same bytes; where the request says
-// Repeatable, those numbers and the build-id are digests of the content instead.
+// Repeatable, those numbers and the build-id are digests of the content instead, and
+// debugging information, which holds the folders of the build, is left out.
 type Built struct {
 	Mode        string   `json:"mode"` // faithful or shared
 	Name        string   `json:"name"`

@@ -8,15 +8,15 @@ import (
 	"testing"
 )
 
-// TestRepeatable gives two payloads, which differ as those of two runs of the tool
-// do, the same bytes.
+// TestRepeatable gives two payloads, which differ as those of two runs of the tool in
+// two folders do, the same bytes.
 func TestRepeatable(t *testing.T) {
 	if _, err := exec.LookPath("objcopy"); err != nil {
 		t.Skip("objcopy is not installed: install binutils")
 	}
-	object := compile(t, "a", "extern void say(const char *); void f(void) { say(__func__); }\nstatic const char name[] __attribute__((used)) = \"f\";\n")
 	var results [][]byte
 	for _, number := range []string{"7", "1234567890"} {
+		object := compile(t, "a", "extern void say(const char *); void f(void) { say(__func__); }\nstatic const char name[] __attribute__((used)) = \"f\";\n")
 		payload := filepath.Join(t.TempDir(), "x.livepatch")
 		if err := os.WriteFile(payload, link(t, object), 0o600); err != nil {
 			t.Fatal(err)
@@ -42,6 +42,9 @@ func TestRepeatable(t *testing.T) {
 	}
 	if !bytes.Equal(results[0], results[1]) {
 		t.Error("the bytes differ")
+	}
+	if bytes.Contains(results[0], []byte(os.TempDir())) {
+		t.Error("it holds the folder of the build")
 	}
 	if !bytes.Contains(results[0], []byte("a.c#__func__.")) || bytes.Contains(results[0], []byte("a.c#__func__.7\x00")) {
 		t.Error("the symbol was not renamed")

@@ -1,11 +1,15 @@
 package port
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
+
+	"lpready/analyze/patch"
 )
 
 func randomText(r *rand.Rand, n int) []string {
@@ -122,5 +126,42 @@ func TestMergeAlone(t *testing.T) {
 				t.Fatalf("seed %d: %q, expected %q", seed, got, b)
 			}
 		}
+	}
+}
+
+// TestDiff has what Diff writes read and applied again.
+func TestDiff(t *testing.T) {
+	for _, c := range []struct{ name, before, after string }{
+		{"changed", "a\nb\nc\n", "a\nB\nc\n"},
+		{"no end of line", "a\nb", "a\nb\nc"},
+		{"new", "", "a\n"},
+		{"removed", "a\nb\n", ""},
+		{"far apart", strings.Repeat("x\n", 40), "y\n" + strings.Repeat("x\n", 38) + "z\n"},
+	} {
+		content := func(s string) []byte {
+			if s == "" {
+				return nil
+			}
+			return []byte(s)
+		}
+		base := fstest.MapFS{"other": {Data: []byte("o\n")}}
+		if c.before != "" {
+			base["xen/f.c"] = &fstest.MapFile{Data: []byte(c.before)}
+		}
+		text := Diff("xen/f.c", content(c.before), content(c.after))
+		patches, err := patch.Parse(c.name, bytes.NewReader(text))
+		if err != nil {
+			t.Errorf("%s: %v\n%s", c.name, err, text)
+			continue
+		}
+		tree := patch.NewTree(base)
+		report, err := tree.Apply(&patches[0])
+		got, _ := tree.ReadFile("xen/f.c")
+		if err != nil || report.Status() != patch.Applies || string(got) != c.after {
+			t.Errorf("%s: %v, %v, %q, expected %q\n%s", c.name, err, report.Status(), got, c.after, text)
+		}
+	}
+	if got := Diff("f", []byte("a\n"), []byte("a\n")); len(got) > 0 {
+		t.Errorf("no change is written as %q", got)
 	}
 }

@@ -239,6 +239,18 @@ func writeFile(b *bytes.Buffer, f *patch.File, places []patch.HunkReport) {
 	}
 }
 
+// Diff writes how the content of a file changes, with git's headers; nil is a file that
+// is not there. It is empty where nothing changes.
+func Diff(name string, before, after []byte) []byte {
+	f := patch.File{OldName: name, NewName: name, New: before == nil, Deleted: after == nil, Hunks: hunks(lines(before), lines(after))}
+	if f.New == f.Deleted && len(f.Hunks) == 0 {
+		return nil
+	}
+	var b bytes.Buffer
+	writeFile(&b, &f, nil)
+	return b.Bytes()
+}
+
 var unsafeName = regexp.MustCompile(`[^A-Za-z0-9._+-]+`)
 
 // fileName makes a name that is safe as that of a file or folder.
