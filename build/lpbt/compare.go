@@ -69,15 +69,38 @@ var entrySizes = map[string]uint64{
 // asm-x86/alternative.h).
 const (
 	alternatives      = ".altinstructions"
+	replacements      = ".altinstr_replacement"
 	replacement       = 4  // in an entry: where the replacement is
 	replacementLength = 11 // and its length
 )
 
-// nothing tells whether a relocation of an alternative leads to a replacement of no
-// bytes: what lies there is another's.
-func (f *object) nothing(section int, p piece, r *relocation) bool {
-	return f.Sections[section].Name == alternatives && r.offset-p.at == replacement &&
-		p.end-p.at > replacementLength && f.bytes[section][p.at+replacementLength] == 0
+// entrySize is that of a table's entries, 0 where the section is none.
+func (f *object) entrySize(section int) uint64 {
+	step, size := entrySizes[f.Sections[section].Name], uint64(len(f.bytes[section]))
+	if f.Sections[section].Name == alternatives {
+		step = 12
+		if size%14 == 0 {
+			step = 14
+		}
+	}
+	if step == 0 || size%step != 0 {
+		return 0
+	}
+	return step
+}
+
+// replaces gives the length of what an alternative's relocation leads to. Where it is
+// 0, what lies there is another's.
+func (f *object) replaces(section int, r *relocation) (length uint64, ok bool) {
+	step := f.entrySize(section)
+	if f.Sections[section].Name != alternatives || step == 0 || r.offset%step != replacement {
+		return 0, false
+	}
+	at := r.offset - replacement + replacementLength
+	if at >= uint64(len(f.bytes[section])) {
+		return 0, false
+	}
+	return uint64(f.bytes[section][at]), true
 }
 
 // contents is how often a payload holds what.
@@ -117,9 +140,9 @@ func (f *object) describe(section int, p piece) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %d bytes %s", f.label(section, p), p.end-p.at, f.hash(section, p))
 	for _, r := range f.within(section, p) {
-		target := "nothing"
-		if !f.nothing(section, p, &r) {
-			target = f.target(section, &r)
+		target := f.target(section, &r)
+		if length, ok := f.replaces(section, &r); ok && length == 0 {
+			target = "nothing"
 		}
 		fmt.Fprintf(&b, "; at %#x %v to %s", r.offset-p.at, r.kind, target)
 	}
@@ -193,14 +216,7 @@ func (f *object) cut(i int, points map[uint64]bool) []piece {
 	s, data := f.Sections[i], f.bytes[i]
 	size := uint64(len(data))
 	points[0] = true
-	step := entrySizes[s.Name]
-	if s.Name == alternatives {
-		step = 12
-		if size%14 == 0 {
-			step = 14
-		}
-	}
-	if step > 0 && size%step == 0 {
+	if step := f.entrySize(i); step > 0 {
 		for at := step; at < size; at += step {
 			points[at] = true
 		}
@@ -223,6 +239,9 @@ func (f *object) cut(i int, points map[uint64]bool) []piece {
 			end = min(cuts[n+1], size)
 		}
 		p := piece{at: at, end: end}
+		if s.Name == replacements && !f.replacing[start{elf.SectionIndex(i), at}] {
+			continue // of functions that are left out: nothing leads there
+		}
 		if f.name(i, &p); len(p.names) > 0 || p.at == 0 || len(f.within(i, p)) > 0 || !padding(data[p.at:p.end]) {
 			list = append(list, p)
 		}

@@ -18,9 +18,10 @@ type object struct {
 	relocations [][]relocation  // by the section that they change
 	pieces      [][]piece       // by section
 	starts      map[start][]int // named symbols
+	replacing   map[start]bool  // replacements that an alternative leads to
 }
 
-// A start is where symbols begin.
+// A start is where something begins.
 type start struct {
 	section elf.SectionIndex
 	value   uint64
@@ -61,7 +62,7 @@ func readObject(data []byte) (*object, error) {
 		return nil, fmt.Errorf("%v, %v: expected a relocatable object for x86-64", file.Machine, file.Type)
 	}
 	n := len(file.Sections)
-	f := &object{File: file, starts: map[start][]int{}, bytes: make([][]byte, n), relocations: make([][]relocation, n), pieces: make([][]piece, n)}
+	f := &object{File: file, starts: map[start][]int{}, replacing: map[start]bool{}, bytes: make([][]byte, n), relocations: make([][]relocation, n), pieces: make([][]piece, n)}
 	symbols, err := file.Symbols()
 	if err != nil {
 		return nil, err
@@ -136,8 +137,15 @@ func (f *object) cutAll() {
 	for i := range f.Sections {
 		for n := range f.relocations[i] {
 			r := &f.relocations[i][n]
-			if at, _, ok := f.leads(i, r); ok && elf.ST_TYPE(f.symbols[r.symbol].Info) == elf.STT_SECTION {
-				points[f.symbols[r.symbol].Section][at] = true
+			at, _, ok := f.leads(i, r)
+			if !ok || elf.ST_TYPE(f.symbols[r.symbol].Info) != elf.STT_SECTION {
+				continue
+			}
+			to := f.symbols[r.symbol].Section
+			points[to][at] = true
+			if length, ok := f.replaces(i, r); ok {
+				points[to][at+length] = true
+				f.replacing[start{to, at}] = f.replacing[start{to, at}] || length > 0
 			}
 		}
 	}
