@@ -45,6 +45,8 @@ type Request struct {
 	// ends the assessment.
 	Prove func(context.Context, Trial) (*factor.Proof, error)
 
+	Jobs int // cells at once; 0 is as many as processors
+
 	// Progress, where set, is called after each cell; not at the same time.
 	Progress func(done, total int, what string)
 }
@@ -91,13 +93,13 @@ func Assess(ctx context.Context, req Request) (*Report, error) {
 	return report, nil
 }
 
-// runAll assesses the jobs, as many at once as there are processors.
+// runAll assesses the jobs, as many at once as the request says.
 func runAll(ctx context.Context, req Request, jobs []*job) ([]Cell, error) {
 	cells, errs := make([]Cell, len(jobs)), make([]error, len(jobs))
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	done := 0
-	gate := make(chan struct{}, runtime.GOMAXPROCS(0))
+	gate := make(chan struct{}, cmp.Or(req.Jobs, runtime.GOMAXPROCS(0)))
 	for i, j := range jobs {
 		wg.Add(1)
 		gate <- struct{}{}

@@ -36,6 +36,7 @@ import (
 	"lpready/build/lpbt"
 	"lpready/build/port"
 	"lpready/build/probe"
+	"lpready/build/workers"
 	"lpready/vendors"
 )
 
@@ -98,7 +99,8 @@ type Request struct {
 	Jobs    int    // processes at once; 0 is as many as processors
 	Memory  int64  // bytes for them all; 0 is no limit
 	Naming  Naming
-	Boot    *Booting // nil: no hypervisor is asked
+	Boot    *Booting      // nil: no hypervisor is asked
+	Workers *workers.Conn // nil: all is done here
 
 	Now   func() time.Time
 	Event func(Event) // where set, is told what goes on; not at the same time
@@ -122,7 +124,7 @@ func Run(ctx context.Context, req Request) (*Report, error) {
 		return nil, fmt.Errorf("%s: %w", req.Work, err)
 	}
 	defer held.Release()
-	m := &matrix{Request: req, budget: budget.New(req.Jobs, req.Memory), started: req.Now()}
+	m := &matrix{Request: req, budget: budget.New(req.Jobs, req.Memory), started: req.Now(), laid: map[string]string{}}
 	m.report = &Report{Schema: analyze.Schema, Command: "build", Vendor: req.Vendor, Generated: m.started.UTC().Truncate(time.Second),
 		Grouping: req.Grouping, Mode: req.Mode, Tool: Tool{Version: req.Tool.Version, Digest: req.Tool.Digest, Dir: req.Tool.Dir}}
 	if err := m.open(); err != nil {
@@ -155,6 +157,7 @@ type matrix struct {
 	mu    sync.Mutex // of what follows, and of Event
 	times durations
 	done  int
+	laid  map[string]string // what the objects of trials are stored under, see build/workers
 }
 
 // Names below Work.
@@ -207,13 +210,22 @@ func (m *matrix) tell(e Event) {
 	m.Event(e)
 }
 
+// atOnce is how many cells are worked on here at once. Where workers do it, all wait for
+// them.
+func (m *matrix) atOnce() int {
+	if m.Workers != nil {
+		return max(1, len(m.cells))
+	}
+	return m.budget.Size() + 1
+}
+
 // runAll works on all cells, as many at once as there are shares: what waits for a
 // share waits in the order in which it began.
 func (m *matrix) runAll(ctx context.Context) {
 	queue := slices.Clone(m.cells)
 	slices.SortStableFunc(queue, func(a, b *cell) int { return cmp.Compare(a.priority, b.priority) })
 	var wg sync.WaitGroup
-	gate := make(chan struct{}, m.budget.Size()+1)
+	gate := make(chan struct{}, m.atOnce())
 	finished := make(chan struct{}, len(queue))
 	for len(queue) > 0 {
 		i := slices.IndexFunc(queue, func(c *cell) bool { return c.on == nil || c.on.over() })
@@ -257,5 +269,5 @@ func (m *matrix) end(c *cell) {
 	defer m.mu.Unlock()
 	m.done++
 	c.ahead = nil
-	m.tell(Event{Kind: "cell", State: string(c.Status), Cell: c.ID, Base: c.Base, Detail: c.Why, Left: m.times.left(m.cells, m.budget.Size())})
+	m.tell(Event{Kind: "cell", State: string(c.Status), Cell: c.ID, Base: c.Base, Detail: c.Why, Left: m.times.left(m.cells, m.width())})
 }

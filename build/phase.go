@@ -12,13 +12,11 @@ import (
 	"slices"
 	"strings"
 
-	"lpready/analyze/csource"
 	"lpready/analyze/factor"
 	"lpready/build/kbuild"
 	"lpready/build/lpbt"
 	"lpready/build/payload"
 	"lpready/build/port"
-	"lpready/build/probe"
 	"lpready/build/tree"
 )
 
@@ -33,10 +31,13 @@ const (
 
 var phaseNames = []string{phaseAssess, phaseObjects, phasePayload, phaseVerify, phaseBoot}
 
+// lays tells whether the objects of a cell are kept here.
+func (m *matrix) lays() bool { return m.Mode == Shared && m.Workers == nil }
+
 // phases are those of a cell.
 func (m *matrix) phases() []string {
 	list := []string{phaseObjects, phasePayload, phaseVerify}
-	if m.Mode == Faithful {
+	if !m.lays() {
 		list = list[1:]
 	}
 	if m.Boot != nil {
@@ -62,15 +63,15 @@ func (m *matrix) work(ctx context.Context, c *cell) error {
 		}
 		return nil
 	}
-	var laid *done
+	var from *done
 	var err error
-	if m.Mode == Shared {
-		if laid, err = m.phase(ctx, c, phaseObjects, m.objectInputs(c), m.layObjects); err != nil || laid == nil {
+	if m.lays() {
+		if from, err = m.phase(ctx, c, phaseObjects, m.objectInputs(c), m.layObjects); err != nil || from == nil {
 			return err
 		}
 	}
-	built, err := m.phase(ctx, c, phasePayload, m.payloadInputs(c, laid), func(ctx context.Context, c *cell, dir string) (any, error) {
-		return m.makePayload(ctx, c, laid, dir)
+	built, err := m.phase(ctx, c, phasePayload, m.payloadInputs(c, from), func(ctx context.Context, c *cell, dir string) (any, error) {
+		return m.makePayload(ctx, c, from, dir)
 	})
 	if err != nil || built == nil {
 		return err
@@ -154,7 +155,11 @@ func (m *matrix) abort(ctx context.Context, c *cell, name string, inputs map[str
 func failure(phase string, err error) *Failure {
 	var tool *lpbt.Failure
 	var source *kbuild.FailedError
+	var own *Failure
 	switch {
+	case errors.As(err, &own): // a worker's
+		own.Phase = phase
+		return own
 	case errors.As(err, &tool):
 		return &Failure{Phase: phase, Kind: tool.Kind, File: tool.File, Object: tool.Object, Symbol: tool.Symbol, Cause: tool.Cause, Remedy: tool.Remedy, Output: tool.Output}
 	case errors.As(err, &source) && source.Fault == kbuild.Source:
@@ -176,7 +181,7 @@ func (m *matrix) pass(c *cell, name string, d *done, kept bool) {
 	if kept {
 		state = "kept"
 	}
-	m.tell(Event{Kind: "phase", State: state, Cell: c.ID, Base: c.Base, Phase: name, Seconds: d.Seconds, Left: m.times.left(m.cells, m.budget.Size())})
+	m.tell(Event{Kind: "phase", State: state, Cell: c.ID, Base: c.Base, Phase: name, Seconds: d.Seconds, Left: m.times.left(m.cells, m.width())})
 }
 
 // Inputs of the phases.
@@ -184,7 +189,7 @@ func (m *matrix) pass(c *cell, name string, d *done, kept bool) {
 func (m *matrix) objectInputs(c *cell) map[string]string {
 	return map[string]string{
 		"source": c.base.built.Source, "configuration": c.base.host.Config, "compiler": c.base.built.Compiler,
-		"what is there before": filesDigest(c.trial.Before), "patch": filesDigest(c.trial.After),
+		"compiler's programs": c.base.built.Programs, "what is there before": filesDigest(c.trial.Before), "patch": filesDigest(c.trial.After),
 	}
 }
 
@@ -197,10 +202,10 @@ func filesDigest(files map[string][]byte) string {
 }
 
 // payloadInputs are those of the tool: the objects, or else what it makes them of.
-func (m *matrix) payloadInputs(c *cell, laid *done) map[string]string {
+func (m *matrix) payloadInputs(c *cell, from *done) map[string]string {
 	in := m.objectInputs(c)
-	if laid != nil {
-		list, _ := json.Marshal(laid.Files)
+	if from != nil {
+		list, _ := json.Marshal(from.Files)
 		in = map[string]string{"objects": digest(list)}
 	}
 	in["tool"], in["mode"] = m.Tool.Digest, m.Mode
@@ -237,36 +242,48 @@ func (m *matrix) layObjects(ctx context.Context, c *cell, dir string) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	if len(list) == 0 {
-		return nil, &lpbt.Failure{Kind: lpbt.NoChange, Phase: phaseObjects, Cause: "no compiled object sees what the patch changes", Remedy: "nothing has to be patched alive; look whether the assessment says so, too"}
-	}
-	return objects{list}, nil
+	return objects{list}, laid(list)
+}
+
+// orderOf is that of a cell's payload.
+func (m *matrix) orderOf(c *cell) (*order, error) {
+	text, err := c.diff()
+	return &order{Name: c.Name, Patch: text, Config: c.base.built.Config, Depends: m.depends(c), XenDepends: c.base.host.BuildID,
+		Strip: m.Strip, Prelink: m.Prelink, Limit: m.Limit}, err
 }
 
 // makePayload runs the tool. Of what it leaves, the payload and the logs are kept.
-func (m *matrix) makePayload(ctx context.Context, c *cell, laid *done, dir string) (any, error) {
-	req := lpbt.Request{Patch: filepath.Join(dir, c.Name+".patch"), Config: filepath.Join(dir, "config"), Work: filepath.Join(dir, "work"),
-		Depends: m.depends(c), XenDepends: c.base.host.BuildID, Symbols: c.base.Symbols, Strip: m.Strip, Prelink: m.Prelink, Repeatable: true,
-		Limit: m.Limit, Progress: func(phase string) {
-			m.event(Event{Kind: "phase", State: "running", Cell: c.ID, Base: c.Base, Phase: phasePayload, Detail: phase})
-		}}
-	text, err := c.diff()
+func (m *matrix) makePayload(ctx context.Context, c *cell, from *done, dir string) (any, error) {
+	o, err := m.orderOf(c)
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(os.WriteFile(req.Patch, text, 0o600), os.WriteFile(req.Config, c.base.built.Config, 0o600)); err != nil {
+	if m.Workers != nil {
+		return m.sendPayload(ctx, c, o, dir)
+	}
+	req, err := o.request(dir, c.base.Symbols, func(phase string) { m.running(c, phasePayload, phase) })
+	if err != nil {
 		return nil, err
 	}
 	var b *lpbt.Built
 	if m.Mode == Faithful {
 		b, err = m.faithful(ctx, c, req, dir)
 	} else {
-		b, err = m.shared(ctx, c, req, laid)
+		var list objects
+		if err := json.Unmarshal(from.Data, &list); err != nil {
+			return nil, err
+		}
+		b, err = compareObjects(ctx, m.budget, m.Tool, req, c.base.built.Symbols(), filepath.Join(c.dir, from.Dir), list.Objects)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return keepOf(b, dir)
+}
+
+// running tells how far a phase of a cell is.
+func (m *matrix) running(c *cell, phase, detail string) {
+	m.event(Event{Kind: "phase", State: "running", Cell: c.ID, Base: c.Base, Phase: phase, Detail: detail})
 }
 
 // diff is all that a cell changes, as one patch: the tool takes one, and tries all of
@@ -298,31 +315,6 @@ func (c *cell) content(changed map[string][]byte, name string) ([]byte, error) {
 		return nil, nil
 	}
 	return data, err
-}
-
-// shared has the tool compare what was compiled.
-func (m *matrix) shared(ctx context.Context, c *cell, req lpbt.Request, laid *done) (*lpbt.Built, error) {
-	var list objects
-	if err := json.Unmarshal(laid.Data, &list); err != nil {
-		return nil, err
-	}
-	from := lpbt.Compiled{Syms: c.base.built.Symbols()}
-	dir := filepath.Join(c.dir, laid.Dir)
-	for _, name := range list.Objects {
-		p := lpbt.Pair{Path: csource.Root + "/" + name, Old: probe.OldObject(dir, name), New: probe.NewObject(dir, name)}
-		if !exists(p.New) {
-			continue // the patched source has no such object, and the tool does not ask
-		}
-		if !exists(p.Old) {
-			p.Old = ""
-		}
-		from.Pairs = append(from.Pairs, p)
-	}
-	if err := m.budget.Take(ctx, 1); err != nil {
-		return nil, err
-	}
-	defer m.budget.Give(1)
-	return m.Tool.Shared(ctx, req, from)
 }
 
 // faithful has the tool build all by itself, on the source with what is there before.

@@ -22,6 +22,7 @@ import (
 	"lpready/build/kbuild"
 	"lpready/build/payload"
 	"lpready/build/port"
+	"lpready/build/workers"
 )
 
 // A base is a base that was compiled, with the batch as it fits it.
@@ -34,6 +35,9 @@ type base struct {
 	hyper   *payload.Hypervisor
 	report  *analyze.Report
 	steps   []port.Step
+
+	parcel parcel       // what workers get of it
+	need   workers.Need // what a worker must have
 }
 
 // A cell is a Cell, and how to make it.
@@ -142,6 +146,9 @@ func (m *matrix) prepare(ctx context.Context, given *Base) (*base, error) {
 		b.built.Close()
 		return fail(err)
 	}
+	if err := m.ship(ctx, b); err != nil {
+		return fail(err)
+	}
 	if b.index, err = csource.Open(ctx, b.Tree, csource.Options{Cache: m.Cache, Version: m.Version}); err != nil {
 		return fail(err)
 	}
@@ -225,15 +232,11 @@ func (m *matrix) assess(ctx context.Context, b *base) (*analyze.Report, error) {
 		return &report, nil
 	}
 	started := m.Now()
-	for n, batch := range batches {
-		r, err := analyze.Assess(ctx, analyze.Request{Batch: batch, Bases: []analyze.Base{b.Base.Base}, Vendor: m.Vendor, Cache: m.Cache, Version: m.Version,
-			Revised: m.Revised, Prove: m.prober.Prove,
-			Progress: func(done, total int, what string) {
-				m.event(Event{Kind: "base", State: "running", Base: b.ID, Phase: phaseAssess, Detail: fmt.Sprintf("%d of %d: %s", n+done, len(batches)-1+total, what)})
-			}})
-		if err != nil {
-			return nil, err
-		}
+	reports, err := m.assessAll(ctx, b, batches)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range reports {
 		for _, c := range r.Cells {
 			c.Hours = nil // plan's affair
 			report.Cells = append(report.Cells, c)
@@ -241,6 +244,31 @@ func (m *matrix) assess(ctx context.Context, b *base) (*analyze.Report, error) {
 		report.Warnings = append(report.Warnings, r.Warnings...)
 	}
 	return &report, s.put(done{Phase: phaseAssess, Inputs: inputs, Seconds: m.Now().Sub(started).Seconds(), Ended: m.Now().UTC()}, &report)
+}
+
+// assessAll assesses batches: one after the other, since each of them takes all
+// processors, or as many at once as workers take.
+func (m *matrix) assessAll(ctx context.Context, b *base, batches []*advisory.Batch) ([]*analyze.Report, error) {
+	reports, errs := make([]*analyze.Report, len(batches)), make([]error, len(batches))
+	gate := make(chan struct{}, 1)
+	jobs := 0
+	if m.Workers != nil {
+		gate, jobs = make(chan struct{}, m.width()+1), len(m.Batch.Entries)
+	}
+	var wg sync.WaitGroup
+	for n, batch := range batches {
+		gate <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-gate }()
+			reports[n], errs[n] = analyze.Assess(ctx, analyze.Request{Batch: batch, Bases: []analyze.Base{b.Base.Base}, Vendor: m.Vendor, Cache: m.Cache, Version: m.Version,
+				Revised: m.Revised, Prove: m.prove(b), Jobs: jobs,
+				Progress: func(done, total int, what string) {
+					m.event(Event{Kind: "base", State: "running", Base: b.ID, Phase: phaseAssess, Detail: fmt.Sprintf("%d of %d: %s", n+done, len(batches)-1+total, what)})
+				}})
+		})
+	}
+	wg.Wait()
+	return reports, errors.Join(errs...)
 }
 
 // batches are what is assessed together: the whole series where payloads build upon

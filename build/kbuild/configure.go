@@ -23,6 +23,7 @@ type toolchain struct {
 	compiler string   // first line of what it says of itself
 	vars     []string // for make
 	cross    string   // prefix of the tools
+	programs string   // see Programs
 }
 
 // toolsFor finds the compiler of a request.
@@ -46,7 +47,8 @@ func toolsFor(ctx context.Context, req Request) (*toolchain, error) {
 		return nil, err
 	}
 	t.compiler, _, _ = strings.Cut(strings.TrimSpace(res.Stdout), "\n")
-	return t, nil
+	t.programs, err = t.identify(ctx, cc)
+	return t, err
 }
 
 func (t *toolchain) identity() string { return t.compiler + "\n" + strings.Join(t.vars, " ") }

@@ -64,6 +64,7 @@ type Base struct {
 	Source   string        // names its source alone, see tree.Prepared.Key
 	Units    []Unit        // by Object
 	Compiler string        // what it says of itself: "gcc (Debian 12.2.0-14) 12.2.0"
+	Programs string        // that and a digest of the programs, as Programs gives them
 	Config   []byte        // the .config that make used
 	Warnings []string      // where make's .config is not the one that was asked for
 	Took     time.Duration // of the build, when it was made
@@ -91,6 +92,7 @@ type marker struct {
 	Objects  int
 	Seconds  float64
 	Warnings []string
+	Dir      string `json:",omitempty"` // in an archive: of the tree, when it was compiled
 }
 
 // Prepare gives the compiled base from the cache, and compiles it first if it is
@@ -171,7 +173,7 @@ func fill(ctx context.Context, entry, key string, source *tree.Prepared, tools *
 		return err
 	}
 	m := marker{Key: key, Compiler: tools.compiler}
-	dir := filepath.Join(entry, "tree")
+	dir := filepath.Join(entry, treeDir)
 	if err := source.WorkCopy(ctx, dir); err != nil {
 		return err
 	}
@@ -209,9 +211,9 @@ func open(entry, key string, tools *toolchain, shares *budget.Budget) (*Base, er
 	if err := json.Unmarshal(data, &m); err != nil || m.Key != key {
 		return nil, fmt.Errorf("%s: expected the marker of a compiled base: remove the folder", entry)
 	}
-	b := &Base{Dir: filepath.Join(entry, "tree"), Key: key, Compiler: m.Compiler, Warnings: m.Warnings,
+	b := &Base{Dir: filepath.Join(entry, treeDir), Key: key, Compiler: m.Compiler, Programs: tools.programs, Warnings: m.Warnings,
 		Took: time.Duration(m.Seconds * float64(time.Second)), vars: tools.vars, objcopy: tools.cross + "objcopy",
-		env: tools.env(filepath.Join(entry, "tree")), budget: shares}
+		env: tools.env(filepath.Join(entry, treeDir)), budget: shares}
 	if err := b.load(); err != nil {
 		return nil, err
 	}

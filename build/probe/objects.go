@@ -2,8 +2,11 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
+	"slices"
 
 	"lpready/analyze"
 )
@@ -28,6 +31,29 @@ func (p *Prober) Lay(ctx context.Context, t analyze.Trial, dir string) ([]string
 		return nil, err
 	}
 	return pair.units, pair.lay(ctx, dir)
+}
+
+// Laid lists the objects of a folder that Lay filled.
+func Laid(dir string) (list []string, err error) {
+	for _, side := range []string{oldDir, newDir} {
+		root := filepath.Join(dir, side)
+		err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) && name == root {
+				return nil // all objects are on the other side
+			}
+			if err != nil || d.IsDir() {
+				return err
+			}
+			rel, err := filepath.Rel(root, name)
+			list = append(list, filepath.ToSlash(rel))
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list), nil
 }
 
 // OldObject is where Lay puts an object of a folder.

@@ -38,6 +38,9 @@ func New(jobs int, memory int64) *Budget {
 // Size is the number of shares.
 func (b *Budget) Size() int { return cap(b.shares) }
 
+// Idle tells whether a share is left.
+func (b *Budget) Idle() bool { return len(b.shares) < cap(b.shares) }
+
 // Take waits for shares, at most all there are. The error is the context's.
 func (b *Budget) Take(ctx context.Context, n int) error {
 	select {

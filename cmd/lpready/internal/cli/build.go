@@ -54,6 +54,7 @@ type buildJob struct {
 	boot      bool
 	guest     bool
 	bootFiles []string
+	queue     queue
 }
 
 func newBuild(a *app) *cobra.Command {
@@ -72,7 +73,8 @@ own three builds for every cell. Both give the same payloads.
 
 Payloads are made for the base alone (separate), each upon the one before
 (stacked), or one for all (cumulative); the vendor's policy decides where no flag
-does. Those that are ready lie in WORK/out/BUILD-ID/, those that a person has to
+does. With --nats, the workers of other machines compile and build them, see lpready
+worker. Those that are ready lie in WORK/out/BUILD-ID/, those that a person has to
 look at in WORK/out/review/, each with its manifest and its log.
 
 Exit codes: 0 all payloads are ready, 1 one is not, 2 usage or input, 3 the machine
@@ -81,6 +83,7 @@ or a tool.`,
   lpready build --vendor ours.yaml --lpbt ~/livepatch-build-tools batch/
   lpready build --vendor ours.yaml --cumulative --archive payloads.tar.zst batch/
   lpready build --vendor ours.yaml --boot --boot-files packages/ batch/
+  lpready build --vendor ours.yaml --nats tls://queue.example:4222 --creds build.creds --tls-ca ca.pem --key lpready.key batch/
   lpready build --vendor ours.yaml --only 8.3/xsa480 --retry-failed --events - batch/`,
 	}
 	out := addOutput(a, cmd)
@@ -128,6 +131,7 @@ func (b *buildJob) flags(cmd *cobra.Command) {
 	f.StringArrayVar(&b.bootFiles, "boot-files", nil, "packages, folders of them, folders where they were unpacked, or files, with what is booted (`path`; repeat)")
 	f.BoolVar(&b.guest, "guest", false, "with --boot, run a guest while each payload is applied")
 	addTrack(cmd, &b.track)
+	addQueue(cmd, &b.queue)
 	f.DurationVar(&b.limit, "limit", 3*time.Hour, "how long one run of the tool may take")
 	must(f.MarkHidden("effort"))
 	must(f.MarkHidden("no-cache"))
@@ -160,6 +164,11 @@ func (b *buildJob) run(cmd *cobra.Command, paths []string) (*build.Report, error
 		return nil, err
 	}
 	defer done()
+	leave, err := b.submit(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	tell, stop, err := b.listeners()
 	if err != nil {
 		return nil, err

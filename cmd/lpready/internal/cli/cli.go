@@ -93,7 +93,7 @@ clean), 2 usage or input, 3 the machine or a tool.`,
 	}
 	root.AddCommand(
 		newTriage(a), newAnalyze(a), newFactors(a), newRender(a),
-		newVendors(a), newFetch(a), newRevise(a), newPort(a), newObjdiff(a), newProbe(a), newBuild(a), newVerify(a),
+		newVendors(a), newFetch(a), newRevise(a), newPort(a), newObjdiff(a), newProbe(a), newBuild(a), newWorker(a), newVerify(a),
 		newPlan(a), newStatus(a), newAssign(a), newDoctor(a), newVersion(a),
 	)
 	return root

@@ -35,8 +35,8 @@ const verifyBoot, verifyGuest = "verify --boot", "verify --boot --guest"
 // Groups of commands that need the same.
 var (
 	reading   = []string{"triage", "analyze", "port", "revise", "probe", "build", verifyBoot}
-	compiling = []string{"probe", "build"}
-	packaging = []string{"build"}
+	compiling = []string{"probe", "build", "worker"}
+	packaging = []string{"build", "worker"}
 	emulating = []string{verifyBoot, verifyGuest}
 	nothing   = []string{"factors", "render", "vendors", "objdiff", "verify", "plan", "status", "assign", "version", "doctor"}
 )
@@ -59,7 +59,7 @@ var requirements = []requirement{
 	{commands: packaging, programs: []string{"bash", "patch", "getopt", "perl", "gawk"}, debian: "bash patch util-linux perl gawk", fedora: "bash patch util-linux perl gawk"},
 	{commands: packaging, programs: []string{"readelf", "objcopy", "objdump", "strip"}, debian: "binutils", fedora: "binutils"},
 	{commands: emulating, programs: []string{boot.Program}, debian: "qemu-system-x86", fedora: "qemu-system-x86-core"},
-	{commands: packaging, programs: []string{boot.Program}, when: "payloads are booted: with --boot", debian: "qemu-system-x86", fedora: "qemu-system-x86-core"},
+	{commands: []string{"build"}, programs: []string{boot.Program}, when: "payloads are booted: with --boot", debian: "qemu-system-x86", fedora: "qemu-system-x86-core"},
 	{commands: []string{verifyBoot}, memory: boot.Memory(false)},
 	{commands: []string{verifyGuest}, memory: boot.Memory(true)},
 }

@@ -1,0 +1,143 @@
+package kbuild
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"lpready/build/internal/budget"
+	"lpready/build/internal/bundle"
+	"lpready/build/internal/lock"
+)
+
+// treeDir is the folder of an entry in which the base was compiled.
+const treeDir = "tree"
+
+// Export writes a compiled base for another machine: a line that says what it is, and
+// a bundle of the tree and the log.
+func (b *Base) Export(ctx context.Context, w io.Writer) error {
+	m := marker{Key: b.Key, Compiler: b.Compiler, Objects: len(b.Units), Seconds: b.Took.Seconds(), Warnings: b.Warnings, Dir: b.Dir}
+	if err := json.NewEncoder(w).Encode(&m); err != nil {
+		return err
+	}
+	return bundle.Write(ctx, w, os.DirFS(filepath.Dir(b.Dir)), treeDir, logName)
+}
+
+// An OtherCompilerError is a base that was compiled elsewhere with a compiler that this
+// machine does not have: its units would not come out as they do there.
+type OtherCompilerError struct{ Base, Here string }
+
+func (e *OtherCompilerError) Error() string {
+	return fmt.Sprintf("the base was compiled with %s, this machine has %s", e.Base, e.Here)
+}
+
+// Import gives a base that was compiled elsewhere, from the cache, where it first puts
+// what fetch writes, which is what Export wrote, if it is not there yet. Of the request,
+// Source and Config are not looked at.
+func Import(ctx context.Context, key string, req Request, fetch func(io.Writer) error) (*Base, error) {
+	if key == "" || key != filepath.Base(key) || !filepath.IsLocal(key) {
+		return nil, fmt.Errorf("compiled base %q: expected the name of a cache entry", key)
+	}
+	if req.Budget == nil {
+		req.Budget = budget.New(req.Jobs, 0)
+	}
+	tools, err := toolsFor(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	cache, err := filepath.Abs(req.Cache)
+	if err != nil {
+		return nil, err
+	}
+	entry := filepath.Join(cache, "built", key)
+	if err := os.MkdirAll(filepath.Dir(entry), 0o700); err != nil {
+		return nil, err
+	}
+	for {
+		shared, err := lock.Wait(ctx, entry+".lock", false)
+		if err != nil {
+			return nil, fmt.Errorf("cache of compiled bases: %w", err)
+		}
+		b, err := open(entry, key, tools, req.Budget)
+		if err == nil && b.Compiler != tools.compiler {
+			err = &OtherCompilerError{b.Compiler, tools.compiler}
+		}
+		if err == nil {
+			b.lock = shared
+			return b, nil
+		}
+		shared.Release()
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		if err := receive(ctx, entry, fetch); err != nil {
+			return nil, fmt.Errorf("compiled base %s: %w", key, err)
+		}
+	}
+}
+
+// receive opens what fetch writes as an entry, unless another run has just done so.
+func receive(ctx context.Context, entry string, fetch func(io.Writer) error) error {
+	alone, err := lock.Wait(ctx, entry+".lock", true)
+	if err != nil {
+		return err
+	}
+	defer alone.Release()
+	if _, err := os.Stat(filepath.Join(entry, ready)); err == nil {
+		return nil
+	}
+	if err := os.RemoveAll(entry); err != nil {
+		return err
+	}
+	prune(filepath.Dir(entry))
+	if err := os.Mkdir(entry, 0o700); err != nil {
+		return err
+	}
+	read, write := io.Pipe()
+	go func() { write.CloseWithError(fetch(write)) }()
+	err = unpack(ctx, entry, read)
+	read.CloseWithError(errors.Join(err, io.ErrClosedPipe))
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(entry))
+	}
+	return nil
+}
+
+// unpack makes an entry of an export. Texts of the build name the folder in which the
+// tree was compiled: they get that in which it lies now.
+func unpack(ctx context.Context, entry string, r io.Reader) error {
+	in := bufio.NewReaderSize(r, 1<<20)
+	line, err := in.ReadSlice('\n')
+	if err != nil {
+		return fmt.Errorf("expected a line that says what the base is: %w", err)
+	}
+	var m marker
+	if err := json.Unmarshal(line, &m); err != nil || m.Dir == "" {
+		return fmt.Errorf("expected a line that says what the base is, found %.80q", line)
+	}
+	from, to := m.Dir, filepath.Join(entry, treeDir)
+	edit := bundle.Edit{
+		Of:   func(name string) bool { ext := path.Ext(name); return ext == ".cmd" || ext == ".d" || name == logName },
+		Text: func(text []byte) []byte { return bytes.ReplaceAll(text, []byte(from), []byte(to)) },
+		Link: func(target string) string {
+			if rest, ok := strings.CutPrefix(target, from+"/"); ok {
+				return filepath.Join(to, rest)
+			}
+			return target
+		},
+	}
+	if err := bundle.Read(ctx, in, entry, &edit); err != nil {
+		return err
+	}
+	m.Dir = ""
+	return m.save(entry)
+}

@@ -1,0 +1,183 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"lpready/build/lpbt"
+	"lpready/build/workers"
+)
+
+// A yard is a server, and the key of those who use it.
+type yard struct {
+	t   testing.TB
+	url string
+	key *workers.Key
+	dir string // of the server
+}
+
+func newYard(t testing.TB) *yard {
+	t.Helper()
+	key, err := workers.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	y := &yard{t: t, key: key, dir: t.TempDir()}
+	server, err := workers.StartServer(workers.ServerOptions{Listen: "127.0.0.1:0", Dir: y.dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	y.url = server.URL()
+	return y
+}
+
+func (y *yard) connect(name string) *workers.Conn {
+	y.t.Helper()
+	conn, err := workers.Connect(y.t.Context(), workers.Options{URL: y.url, Key: y.key, Name: name, Silence: 2 * time.Second})
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	y.t.Cleanup(conn.Close)
+	return conn
+}
+
+// work starts a worker with caches of its own and gives what stops it.
+func (y *yard) work(name string, tool *lpbt.Tool) (dir string, stop func()) {
+	y.t.Helper()
+	dir = y.t.TempDir()
+	w := &Worker{Conn: y.connect(name), Tool: tool, Version: "test", Work: filepath.Join(dir, "work"), Cache: filepath.Join(dir, "cache"), Jobs: 2, Arch: []string{"x86_64"}}
+	ctx, cancel := context.WithCancel(y.t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := w.Serve(ctx); err != nil {
+			y.t.Errorf("%s: %v", name, err)
+		}
+	})
+	stop = func() { cancel(); wg.Wait() }
+	y.t.Cleanup(stop)
+	return dir, stop
+}
+
+// TestWorkers builds the same matrix here and by workers: the same payloads, to the
+// byte, the same verdicts and failures, and the next run takes over what it finds.
+func TestWorkers(t *testing.T) {
+	patches := map[string]string{"xsa901.patch": sendPatch, "xsa902.patch": findPatch, "xsa903.patch": notePatch, "xsa904.patch": badPatch, "xsa905.patch": asking("refuse", oddPatch)}
+	for _, grouping := range []Grouping{Separate, Stacked, Cumulative} {
+		t.Run(string(grouping), func(t *testing.T) {
+			s := newScene(t, patches)
+			here := s.run(func(r *Request) { r.Grouping, r.Work = grouping, filepath.Join(s.dir, "here") })
+			y := newYard(t)
+			conn := y.connect("submitter")
+			var stops []func()
+			var dirs []string
+			for _, name := range []string{"one", "two"} {
+				dir, stop := y.work(name, s.request().Tool)
+				dirs, stops = append(dirs, dir), append(stops, stop)
+			}
+			far := s.run(func(r *Request) { r.Grouping, r.Workers = grouping, conn })
+			if got, want := results(t, far), results(t, here); got != want {
+				t.Errorf("by workers\n%sexpected\n%s", got, want)
+			}
+			for i := range far.Cells {
+				got, want := far.Cells[i].Failure, here.Cells[i].Failure
+				if (got == nil) != (want == nil) || got != nil && (got.Kind != want.Kind || got.Cause != want.Cause || got.File != want.File || got.Object != want.Object) {
+					t.Errorf("%s: failure %+v, expected %+v", far.Cells[i].ID, got, want)
+				}
+			}
+			for i := range far.Assessment {
+				got, want := far.Assessment[i], here.Assessment[i]
+				if got.Class != want.Class || got.Evidence != want.Evidence || len(got.Findings) != len(want.Findings) || len(got.Objects) != len(want.Objects) {
+					t.Errorf("XSA-%d on %s: %s by %s, expected %s by %s", got.XSA, got.Base, got.Class, got.Evidence, want.Class, want.Evidence)
+				}
+			}
+			if again := s.run(func(r *Request) { r.Grouping, r.Workers = grouping, conn }); len(worked(again)) > 0 {
+				t.Errorf("again: %q", worked(again))
+			}
+			for i, stop := range stops {
+				stop()
+				y.clean(dirs[i])
+			}
+			y.encrypted()
+		})
+	}
+}
+
+// clean wants nothing of a patch or a payload where a worker was.
+func (y *yard) clean(dir string) {
+	y.t.Helper()
+	y.search(dir, func(name string, data []byte) {
+		if strings.Contains(name, "payload") || bytes.Contains(data, []byte("return -22")) || bytes.Contains(data, []byte(".livepatch.funcs")) {
+			y.t.Errorf("the worker leaves %s", name)
+		}
+	})
+}
+
+// encrypted wants nothing that can be read where the server keeps things.
+func (y *yard) encrypted() {
+	y.t.Helper()
+	stored := 0
+	y.search(y.dir, func(name string, data []byte) {
+		stored += len(data)
+		for _, word := range []string{"return -22", "event_send", "xsa901", "XSA-901", ".livepatch", "CONFIG_LIVEPATCH", "AGE-SECRET"} {
+			if bytes.Contains(data, []byte(word)) {
+				y.t.Errorf("%q can be read in %s", word, name)
+			}
+		}
+	})
+	if stored < 10_000 {
+		y.t.Errorf("%d bytes stored: this is not where the server keeps things", stored)
+	}
+}
+
+func (y *yard) search(dir string, look func(name string, data []byte)) {
+	y.t.Helper()
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		look(name, data)
+		return err
+	})
+	if err != nil {
+		y.t.Fatal(err)
+	}
+}
+
+// TestOtherCompiler names what a worker lacks that cannot give the same bytes.
+func TestOtherCompiler(t *testing.T) {
+	s := newScene(t, map[string]string{"xsa901.patch": sendPatch})
+	y := newYard(t)
+	said := make(chan string, 10)
+	conn, err := workers.Connect(t.Context(), workers.Options{URL: y.url, Key: y.key, Warn: func(text string) { said <- text }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	other := y.connect("other")
+	ctx, cancel := context.WithCancel(t.Context())
+	go other.Serve(ctx, workers.Offer{Slots: 1, Needs: []workers.Need{{Compiler: "gcc 1.0, programs 000000000000", Arch: "x86_64", Tool: "another"}}})
+	go func() {
+		if text := <-said; !strings.Contains(text, "no worker serves") || !strings.Contains(text, "gcc 1.0, programs 000000000000") {
+			t.Errorf("said %q", text)
+		}
+		cancel()
+	}()
+	r := s.request()
+	r.Workers = conn
+	if _, err := Run(ctx, r); err == nil {
+		t.Error("somebody built it")
+	}
+	if slices.Contains([]error{nil}, ctx.Err()) {
+		t.Error("nothing was said")
+	}
+}
