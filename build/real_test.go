@@ -170,15 +170,15 @@ func loopTimes(t testing.TB) float64 {
 // faithfulLoop has the tool do everything for each cell, one after the other.
 func faithfulLoop(t testing.TB, r Request, report *Report, matrix time.Duration) (took time.Duration, done, all int) {
 	t.Helper()
+	r.Classes = factor.Classes
+	m := planned(t, r)
+	defer m.close()
 	ctx := t.Context()
 	if times := loopTimes(t); times > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(times*float64(matrix)))
 		defer cancel()
 	}
-	r.Classes = factor.Classes
-	m := planned(t, r)
-	defer m.close()
 	began := time.Now()
 	for _, c := range m.cells {
 		if c.Status != "" {

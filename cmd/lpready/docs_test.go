@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -111,8 +114,64 @@ var needed = map[string][]string{
 	"guest":    {"LPREADY_XEN_DSC", "LPREADY_XEN_CACHE", "LPREADY_SYMS_SHIPPED", "LPREADY_BOOT_FILES"},
 }
 
+// A spoken is what a command says, for whoever waits until it has.
+type spoken struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *spoken) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *spoken) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+// background starts a command that runs until the commands of its document are over, and
+// waits until it says that it is there.
+func background(t *testing.T, args []string) {
+	t.Helper()
+	var said spoken
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- cli.Run(ctx, cli.Env{Args: args, Getenv: workersEnv, Now: time.Now, Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: &said})
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("%q: %v", args, err)
+		}
+	})
+	for range 1000 {
+		if strings.Contains(said.String(), "stop it with") {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatalf("%q says %q", args, said.String())
+}
+
+// workersEnv gives the cache folder of the commands of workers.
+func workersEnv(name string) string {
+	if name != "XDG_CACHE_HOME" {
+		return ""
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "cache")
+}
+
 // runs runs one line of a document, or skips it and says so.
 func runs(t *testing.T, b block, l string) (ran bool) {
+	document := t
 	t.Run(l, func(t *testing.T) {
 		args := strings.Fields(l)
 		switch {
@@ -127,7 +186,7 @@ func runs(t *testing.T, b block, l string) (ran bool) {
 		default:
 			t.Fatalf("%s:%d: expected a command of lpready or go: %s", b.file, b.line, l)
 		}
-		if b.kind == "gcc" {
+		if b.kind == "gcc" || b.kind == "workers" {
 			for _, tool := range []string{"gcc", "make", "ld", "objcopy", "patch"} {
 				if _, err := exec.LookPath(tool); err != nil {
 					t.Skipf("%s is not installed", tool)
@@ -138,6 +197,11 @@ func runs(t *testing.T, b block, l string) (ran bool) {
 			if os.Getenv(v) == "" {
 				t.Skipf("%s is not set: see %s", v, "README.md")
 			}
+		}
+		if last := len(args) - 1; args[last] == "&" {
+			background(document, args[:last])
+			ran = true
+			return
 		}
 		var stdout, stderr bytes.Buffer
 		getenv := func(name string) string {

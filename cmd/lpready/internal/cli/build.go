@@ -83,7 +83,7 @@ or a tool.`,
   lpready build --vendor ours.yaml --lpbt ~/livepatch-build-tools batch/
   lpready build --vendor ours.yaml --cumulative --archive payloads.tar.zst batch/
   lpready build --vendor ours.yaml --boot --boot-files packages/ batch/
-  lpready build --vendor ours.yaml --nats tls://queue.example:4222 --creds build.creds --tls-ca ca.pem --key lpready.key batch/
+  lpready build --vendor ours.yaml --nats nats://127.0.0.1:4222 --key lpready.key batch/
   lpready build --vendor ours.yaml --only 8.3/xsa480 --retry-failed --events - batch/`,
 	}
 	out := addOutput(a, cmd)

@@ -90,7 +90,7 @@ Exit codes: 0 it was stopped, 2 usage, or it was refused, 3 the machine or the s
 		Example: `  lpready worker key -o lpready.key
   lpready worker serve --listen 127.0.0.1:4222 --store queue
   lpready worker --nats nats://127.0.0.1:4222 --key lpready.key --lpbt ~/livepatch-build-tools
-  lpready worker --nats tls://queue.example:4222 --creds worker.creds --tls-ca ca.pem --key lpready.key`,
+  lpready worker --nats tls://queue.example:4222 --creds w.creds --tls-ca ca.pem --key lpready.key`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return w.run(cmd.Context()) },
 	}
@@ -180,7 +180,7 @@ func newWorkerServe(a *app) *cobra.Command {
 and credentials it only listens on this machine. A cluster with accounts is
 nats-server's own: see the guide to workers.`,
 		Example: `  lpready worker serve --listen 127.0.0.1:4222 --store queue
-  lpready worker serve --listen 0.0.0.0:4222 --store queue --tls-cert server.pem --tls-key server.key --creds queue.creds`,
+  lpready worker serve --listen 0.0.0.0:4222 --tls-cert s.pem --tls-key s.key --creds q.creds`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
