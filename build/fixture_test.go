@@ -33,6 +33,10 @@ func TestMain(m *testing.M) {
 		runApart()
 		return
 	}
+	if os.Getenv("LPREADY_TEST_WORKER") != "" {
+		workApart()
+		return
+	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "build")
 		if err != nil {
