@@ -110,6 +110,9 @@ func (m *matrix) send(ctx context.Context, b *base, t *task, say func(who, what 
 	if err := decode(data, a); err != nil {
 		return nil, fmt.Errorf("answer of the worker %s: %w", who, err)
 	}
+	if a.Failure != nil { // the state remembers it, and --retry-failed is to try again
+		return a, m.Workers.Drop(ctx, b.need, input)
+	}
 	return a, nil
 }
 

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,17 +68,19 @@ func (w *Worker) Serve(ctx context.Context) error {
 // needs are what this machine can serve: every compiler that it has, for every
 // architecture that it is for.
 func (w *Worker) needs(ctx context.Context) (list []workers.Need, err error) {
+	var lacks error
 	for _, name := range []string{"gcc", "clang"} {
 		programs, err := kbuild.Programs(ctx, kbuild.Request{Compiler: vendors.Compiler{Name: name}, Cross: w.Cross})
 		if err != nil {
-			continue // it does not have this one
+			lacks = cmp.Or(lacks, err) // one of them will do
+			continue
 		}
 		for _, arch := range w.Arch {
 			list = append(list, workers.Need{Compiler: programs, Arch: arch, Tool: toolMark(w.Tool, w.Version), Memory: w.Memory})
 		}
 	}
 	if len(list) == 0 {
-		return nil, errors.New("there is no compiler: install gcc")
+		return nil, lacks
 	}
 	return list, nil
 }

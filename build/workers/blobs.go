@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"time"
 
 	"filippo.io/age"
 	"github.com/nats-io/nats.go/jetstream"
@@ -20,8 +21,12 @@ func (c *Conn) Put(ctx context.Context, r io.ReadSeeker) (name string, err error
 		return "", err
 	}
 	name = hex.EncodeToString(h.Sum(nil))
-	if _, err := c.blobs.GetInfo(ctx, name); !errors.Is(err, jetstream.ErrObjectNotFound) {
-		return name, err
+	info, err := c.blobs.GetInfo(ctx, name)
+	if err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
+		return "", err
+	}
+	if err == nil && time.Since(info.ModTime) < keepBlobs/2 { // it will not go while it is needed
+		return name, nil
 	}
 	return name, c.again(ctx, func(context.Context) error {
 		if _, err := r.Seek(0, io.SeekStart); err != nil {

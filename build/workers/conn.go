@@ -37,7 +37,6 @@ type Conn struct {
 	mu      sync.Mutex // of what follows
 	heard   map[string]Presence
 	waiting map[string]chan struct{} // for a result, by id
-	asked   []string                 // ids
 	warned  map[string]bool
 	follow  sync.Once
 }
@@ -56,10 +55,10 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	o.Name = cmp.Or(o.Name, fmt.Sprintf("%s:%d", host, os.Getpid()))
 	o.Silence, o.protocol = cmp.Or(o.Silence, defaultSilence), cmp.Or(o.protocol, Protocol)
 	c := &Conn{options: o, key: o.Key, heard: map[string]Presence{}, waiting: map[string]chan struct{}{}, warned: map[string]bool{}}
+	c.ctx, c.stop = context.WithCancel(context.Background())
 	if c.nc, err = nats.Connect(o.URL, append(dial, c.watch()...)...); err != nil {
 		return nil, refusal(o.URL, err)
 	}
-	c.ctx, c.stop = context.WithCancel(context.Background())
 	if err := c.open(ctx); err != nil {
 		c.Close()
 		return nil, refusal(o.URL, err)

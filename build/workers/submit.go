@@ -92,7 +92,6 @@ func (c *Conn) await(id string) chan struct{} {
 		told = make(chan struct{}, 1)
 		c.waiting[id] = told
 	}
-	c.asked = append(c.asked, id)
 	return told
 }
 
@@ -267,16 +266,7 @@ func (c *Conn) missing(need Need, since time.Time) {
 	}
 }
 
-// Forget removes the results of all that this participant asked for.
-func (c *Conn) Forget(ctx context.Context) error {
-	c.mu.Lock()
-	asked := c.asked
-	c.asked = nil
-	c.mu.Unlock()
-	for _, id := range asked {
-		if err := c.results.Purge(ctx, jetstream.WithPurgeSubject(resultSubject+id)); err != nil {
-			return err
-		}
-	}
-	return nil
+// Drop takes the result of a task away, so that the next who asks has it done again.
+func (c *Conn) Drop(ctx context.Context, need Need, input []byte) error {
+	return c.results.Purge(ctx, jetstream.WithPurgeSubject(resultSubject+c.taskID(need, input)))
 }

@@ -101,11 +101,11 @@ func TestDo(t *testing.T) {
 	if list := submitter.Workers(); len(list) != 1 || list[0].Name != "worker" || list[0].Slots != 4 || !serves(list[0].Offers, gcc) {
 		t.Errorf("workers %+v", list)
 	}
-	if err := submitter.Forget(t.Context()); err != nil {
+	if err := submitter.Drop(t.Context(), gcc, []byte("one")); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := submitter.Do(t.Context(), gcc, []byte("one"), nil); err != nil || done.Load() != 3 {
-		t.Errorf("forgotten, and not done again: %v, %d", err, done.Load())
+		t.Errorf("dropped, and not done again: %v, %d", err, done.Load())
 	}
 }
 
