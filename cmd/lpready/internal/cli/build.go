@@ -197,6 +197,9 @@ func (b *buildJob) check(cmd *cobra.Command, paths []string) error {
 	if b.boot == (len(b.bootFiles) == 0) || b.guest && !b.boot {
 		return inputf("expected --boot with --boot-files, the packages with what is booted; lpready doctor boot tells which")
 	}
+	if err := b.checkQueue(); err != nil {
+		return err
+	}
 	for _, c := range b.classes {
 		if !slices.Contains(words(factor.Classes), c) {
 			return inputf("--class %q: expected one of %s", c, strings.Join(words(factor.Classes), ", "))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -119,15 +120,15 @@ func (w *workerJob) run(ctx context.Context) error {
 	if cache == "" {
 		return inputf("a compiled base is kept in the cache folder: expected HOME or XDG_CACHE_HOME to be set")
 	}
-	tool, err := lpbt.Find(ctx, w.tool)
-	if err != nil {
-		return toolError(err)
-	}
 	conn, err := w.queue.connect(ctx, w.app)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
+	tool, err := lpbt.Find(ctx, w.tool)
+	if err != nil {
+		return toolError(err)
+	}
 	work, err := filepath.Abs(w.work)
 	if err != nil {
 		return input(err)
@@ -155,6 +156,9 @@ func newWorkerKey(a *app) *cobra.Command {
 				return machine(err)
 			}
 			f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+			if errors.Is(err, fs.ErrExist) {
+				return inputf("%s is there already: expected the name of a new file", file)
+			}
 			if err != nil {
 				return openError(err)
 			}
@@ -208,21 +212,24 @@ nats-server's own: see the guide to workers.`,
 	return cmd
 }
 
-// submit connects a build with its workers.
-func (b *buildJob) submit(ctx context.Context, r *build.Request) (func(), error) {
-	none := func() {}
+// checkQueue refuses flags that do not go together.
+func (b *buildJob) checkQueue() error {
+	switch {
+	case b.queue.options.URL == "" && cmp.Or(b.queue.key, b.queue.options.Creds) != "":
+		return inputf("--key and --creds are for --nats: expected the server")
+	case b.queue.options.URL != "" && b.mode.value != build.Shared:
+		return inputf("workers compile what the tool compares: expected --mode shared with --nats")
+	}
+	return nil
+}
+
+// submit connects a build with its workers, if it is to have any.
+func (b *buildJob) submit(ctx context.Context, r *build.Request) (leave func(), err error) {
 	if b.queue.options.URL == "" {
-		if cmp.Or(b.queue.key, b.queue.options.Creds) != "" {
-			return none, inputf("--key and --creds are for --nats: expected the server")
-		}
-		return none, nil
+		return func() {}, nil
 	}
-	if r.Mode != build.Shared {
-		return none, inputf("workers compile what the tool compares: expected --mode shared with --nats")
-	}
-	var err error
 	if r.Workers, err = b.queue.connect(ctx, b.app); err != nil {
-		return none, err
+		return nil, err
 	}
 	return r.Workers.Close, nil
 }
