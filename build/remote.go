@@ -46,7 +46,7 @@ func (m *matrix) ship(ctx context.Context, b *base) error {
 }
 
 // cellMemory is what the tool and two compilers take at most, in bytes.
-const cellMemory = 2 << 30
+const cellMemory = 1 << 30
 
 // toolMark names the tool and this program: cells are only for workers that have both.
 func toolMark(tool *lpbt.Tool, version string) string {

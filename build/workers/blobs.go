@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"time"
 
@@ -21,20 +20,20 @@ func (c *Conn) Put(ctx context.Context, r io.ReadSeeker) (name string, err error
 		return "", err
 	}
 	name = hex.EncodeToString(h.Sum(nil))
-	info, err := c.blobs.GetInfo(ctx, name)
-	if err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
-		return "", err
-	}
-	if err == nil && time.Since(info.ModTime) < keepBlobs/2 { // it will not go while it is needed
-		return name, nil
-	}
-	return name, c.again(ctx, func(context.Context) error {
+	return name, c.again(ctx, func(one context.Context) error {
+		info, err := c.blobs.GetInfo(one, name)
+		if err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
+			return err
+		}
+		if err == nil && time.Since(info.ModTime) < keepBlobs/2 { // it will not go while it is needed
+			return nil
+		}
 		if _, err := r.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
 		sealed, w := io.Pipe()
 		go func() { w.CloseWithError(c.sealTo(w, r)) }()
-		_, err := c.blobs.Put(ctx, jetstream.ObjectMeta{Name: name}, sealed)
+		_, err = c.blobs.Put(ctx, jetstream.ObjectMeta{Name: name}, sealed)
 		sealed.CloseWithError(errors.Join(err, io.ErrClosedPipe))
 		return err
 	})
@@ -57,25 +56,105 @@ const maxBlob = 8 << 30
 // Get writes what is stored under a name. That it is what was stored is known at the
 // end.
 func (c *Conn) Get(ctx context.Context, name string, w io.Writer) error {
-	from, err := c.blobs.Get(ctx, name)
-	if err != nil {
+	if err := c.get(ctx, name, w); err != nil {
 		return fmt.Errorf("stored as %.12s: %w", name, err)
 	}
+	return nil
+}
+
+func (c *Conn) get(ctx context.Context, name string, w io.Writer) error {
+	from, err := c.fetch(ctx, name)
+	if errors.Is(err, jetstream.ErrObjectNotFound) {
+		return finalError{err}
+	}
+	if err != nil {
+		return err
+	}
 	defer from.Close()
+	noted := &notedReader{from: from}
+	err = c.openTo(w, noted, name)
+	if err != nil && noted.err == nil { // it all came, or w does not take it
+		return finalError{err}
+	}
+	return err
+}
+
+// openTo decrypts what is stored under a name.
+func (c *Conn) openTo(w io.Writer, from io.Reader, name string) error {
 	plain, err := age.Decrypt(from, c.key.identity)
 	if err != nil {
-		return fmt.Errorf("stored as %.12s: %w", name, err)
+		return err
 	}
 	h := c.key.mac()
 	if _, err := io.Copy(io.MultiWriter(w, h), io.LimitReader(plain, maxBlob)); err != nil {
-		return fmt.Errorf("stored as %.12s: %w", name, err)
+		return err
 	}
-	return check(name, h)
-}
-
-func check(name string, h hash.Hash) error {
-	if sum := hex.EncodeToString(h.Sum(nil)); sum != name {
-		return fmt.Errorf("stored as %.12s: this is not what was stored", name)
+	if hex.EncodeToString(h.Sum(nil)) != name {
+		return errors.New("this is not what was stored")
 	}
 	return nil
+}
+
+// A notedReader remembers that reading failed.
+type notedReader struct {
+	from io.Reader
+	err  error
+}
+
+func (r *notedReader) Read(p []byte) (int, error) {
+	n, err := r.from.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, jetstream.ErrDigestMismatch) {
+		r.err = err
+	}
+	return n, err
+}
+
+// Times of what is fetched.
+const (
+	longest = 24 * time.Hour   // in all
+	stalled = 60 * time.Second // that nothing comes
+)
+
+// fetch streams what is stored. The library ends a transfer after seconds unless the
+// context has a deadline, and then only ends it there, whoever waits: so it gets one far
+// away, and what it reads goes through a pipe that can be left.
+func (c *Conn) fetch(ctx context.Context, name string) (io.ReadCloser, error) {
+	whole, cancel := context.WithTimeout(ctx, longest)
+	slow := time.AfterFunc(lookEvery, cancel)
+	from, err := c.blobs.Get(whole, name)
+	slow.Stop()
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	r, w := io.Pipe()
+	leave := context.AfterFunc(ctx, func() { w.CloseWithError(context.Cause(ctx)) })
+	go func() {
+		defer cancel()
+		defer from.Close()
+		defer leave()
+		w.CloseWithError(pass(w, from))
+	}()
+	return r, nil
+}
+
+// pass copies until the end, and leaves what does not go on. That the taker takes its
+// time does not count.
+func pass(w *io.PipeWriter, from io.Reader) error {
+	watch := time.AfterFunc(stalled, func() { w.CloseWithError(fmt.Errorf("nothing came for %v", stalled)) })
+	defer watch.Stop()
+	for part := make([]byte, 128<<10); ; {
+		watch.Reset(stalled)
+		n, err := from.Read(part)
+		watch.Stop()
+		if _, gone := w.Write(part[:n]); gone != nil {
+			return gone
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }

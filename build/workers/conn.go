@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"slices"
@@ -26,19 +27,18 @@ type Conn struct {
 	key     *Key
 	nc      *nats.Conn
 	js      jetstream.JetStream
-	tasks   jetstream.Stream
-	results jetstream.Stream
-	blobs   jetstream.ObjectStore
-	signed  jetstream.KeyValue // the contract
+	store
 
-	ctx  context.Context // until Close
-	stop context.CancelFunc
+	ctx  context.Context         // until Close
+	stop context.CancelCauseFunc // with why, where it is refused later
 
 	mu      sync.Mutex // of what follows
 	heard   map[string]Presence
-	waiting map[string]chan struct{} // for a result, by id
+	waiting map[string][]chan struct{} // for a result, by id
 	warned  map[string]bool
-	follow  sync.Once
+
+	follow    sync.Mutex // of what follows
+	following bool
 }
 
 // Connect reaches the server. A RefusedError is about what was asked for, or about this
@@ -54,21 +54,32 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	host, _ := os.Hostname()
 	o.Name = cmp.Or(o.Name, fmt.Sprintf("%s:%d", host, os.Getpid()))
 	o.Silence, o.protocol = cmp.Or(o.Silence, defaultSilence), cmp.Or(o.protocol, Protocol)
-	c := &Conn{options: o, key: o.Key, heard: map[string]Presence{}, waiting: map[string]chan struct{}{}, warned: map[string]bool{}}
-	c.ctx, c.stop = context.WithCancel(context.Background())
+	c := &Conn{options: o, key: o.Key, heard: map[string]Presence{}, waiting: map[string][]chan struct{}{}, warned: map[string]bool{}}
+	c.ctx, c.stop = context.WithCancelCause(context.Background())
 	if c.nc, err = nats.Connect(o.URL, append(dial, c.watch()...)...); err != nil {
-		return nil, refusal(o.URL, err)
+		c.stop(nil)
+		return nil, refusal(o.server(), err)
 	}
 	if err := c.open(ctx); err != nil {
 		c.Close()
-		return nil, refusal(o.URL, err)
+		return nil, refusal(o.server(), err)
 	}
+	go c.renew()
 	return c, nil
+}
+
+// server is where it is, without a password.
+func (o *Options) server() string {
+	u, err := url.Parse(o.URL)
+	if err != nil {
+		return "the server"
+	}
+	return u.Redacted()
 }
 
 // Close leaves the server.
 func (c *Conn) Close() {
-	c.stop()
+	c.stop(nil)
 	c.nc.Close()
 }
 
@@ -84,11 +95,11 @@ func (c *Conn) watch() []nats.Option {
 		nats.Name(c.options.Name), nats.MaxReconnects(-1), nats.ReconnectWait(500 * time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 500*time.Millisecond),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				c.warn("the connection to %s is interrupted: %v", c.options.URL, err)
+				c.warn("the connection to %s is interrupted: %v", c.options.server(), err)
 			}
 		}),
-		nats.ReconnectHandler(func(*nats.Conn) { c.warn("connected to %s again", c.options.URL) }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.warn("%s: %v", c.options.URL, err) }),
+		nats.ReconnectHandler(func(*nats.Conn) { c.warn("connected to %s again", c.options.server()) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.warn("%s: %v", c.options.server(), err) }),
 	}
 }
 
@@ -173,37 +184,61 @@ func refusal(server string, err error) error {
 	return fmt.Errorf("%s: %w", server, err)
 }
 
-// open agrees on the contract and makes what is not there yet.
+// open begins to take part.
 func (c *Conn) open(ctx context.Context) (err error) {
 	if c.js, err = jetstream.New(c.nc); err != nil {
 		return err
 	}
-	if c.signed, err = c.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: contractKV, TTL: keepContract, Storage: jetstream.FileStorage}); err != nil {
-		if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) || errors.Is(err, nats.ErrNoResponders) {
-			return &RefusedError{Why: c.options.URL + " has no JetStream for this account", Remedy: "start it with a store_dir, and give the account jetstream"}
-		}
-		return err
+	c.store, err = c.furnish(ctx)
+	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) || errors.Is(err, nats.ErrNoResponders) {
+		return &RefusedError{Why: c.options.server() + " has no JetStream for this account", Remedy: "start it with a store_dir, and give the account jetstream"}
 	}
-	if err := c.sign(ctx); err != nil {
-		return err
-	}
-	c.tasks, err = c.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: tasksStream, Subjects: []string{taskSubject + ">"}, Retention: jetstream.WorkQueuePolicy,
-		Storage: jetstream.FileStorage, MaxAge: keepResults})
 	if err != nil {
-		return err
-	}
-	c.results, err = c.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: resultsStream, Subjects: []string{resultSubject + ">"}, Storage: jetstream.FileStorage,
-		MaxAge: keepResults, AllowDirect: true})
-	if err != nil {
-		return err
-	}
-	if c.blobs, err = c.js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: blobsBucket, TTL: keepBlobs, Storage: jetstream.FileStorage}); err != nil {
 		return err
 	}
 	if _, err := c.nc.Subscribe(beatSubject, c.hear); err != nil {
 		return err
 	}
 	return c.nc.Publish(rollSubject, nil)
+}
+
+// A store is what the server keeps, by name: what is made anew is found by it, too.
+type store struct {
+	tasks, results jetstream.Stream
+	blobs          jetstream.ObjectStore
+	signed         jetstream.KeyValue // the contract
+}
+
+// furnish agrees on the contract, and makes what is not there yet.
+func (c *Conn) furnish(ctx context.Context) (s store, err error) {
+	if s.signed, err = made(ctx, c.js.CreateKeyValue, c.js.CreateOrUpdateKeyValue, jetstream.KeyValueConfig{Bucket: contractKV, TTL: keepContract, Storage: jetstream.FileStorage}); err != nil {
+		return s, err
+	}
+	if err := c.sign(ctx, s.signed); err != nil {
+		return s, err
+	}
+	s.tasks, err = made(ctx, c.js.CreateStream, c.js.CreateOrUpdateStream, jetstream.StreamConfig{Name: tasksStream, Subjects: []string{taskSubject + ">"}, Retention: jetstream.WorkQueuePolicy,
+		Storage: jetstream.FileStorage, MaxAge: keepResults})
+	if err != nil {
+		return s, err
+	}
+	s.results, err = made(ctx, c.js.CreateStream, c.js.CreateOrUpdateStream, jetstream.StreamConfig{Name: resultsStream, Subjects: []string{resultSubject + ">"}, Storage: jetstream.FileStorage,
+		MaxAge: keepResults, AllowDirect: true})
+	if err != nil {
+		return s, err
+	}
+	s.blobs, err = made(ctx, c.js.CreateObjectStore, c.js.CreateOrUpdateObjectStore, jetstream.ObjectStoreConfig{Bucket: blobsBucket, TTL: keepBlobs, Storage: jetstream.FileStorage})
+	return s, err
+}
+
+// made makes what the server keeps, and only has it changed where it is another: there
+// are participants that use it.
+func made[Config, T any](ctx context.Context, create, update func(context.Context, Config) (T, error), config Config) (T, error) {
+	t, err := create(ctx, config)
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) || errors.Is(err, jetstream.ErrBucketExists) {
+		return update(ctx, config)
+	}
+	return t, err
 }
 
 // A contract is what all participants on a server have to have in common.
@@ -215,17 +250,17 @@ type contract struct {
 const contractName = "contract"
 
 // sign takes part in the contract, or makes it.
-func (c *Conn) sign(ctx context.Context) error {
+func (c *Conn) sign(ctx context.Context, signed jetstream.KeyValue) error {
 	own := contract{c.options.protocol, c.key.ID()}
 	data, err := json.Marshal(own)
 	if err != nil {
 		return err
 	}
-	_, err = c.signed.Create(ctx, contractName, data)
+	_, err = signed.Create(ctx, contractName, data)
 	if !errors.Is(err, jetstream.ErrKeyExists) {
 		return err
 	}
-	entry, err := c.signed.Get(ctx, contractName)
+	entry, err := signed.Get(ctx, contractName)
 	if err != nil {
 		return err
 	}
@@ -235,13 +270,13 @@ func (c *Conn) sign(ctx context.Context) error {
 	}
 	switch {
 	case theirs.Protocol != own.Protocol:
-		return &RefusedError{Why: fmt.Sprintf("participants on %s speak protocol %d, this program speaks %d", c.options.URL, theirs.Protocol, own.Protocol),
+		return &RefusedError{Why: fmt.Sprintf("participants on %s speak protocol %d, this program speaks %d", c.options.server(), theirs.Protocol, own.Protocol),
 			Remedy: fmt.Sprintf("use the same lpready everywhere; what is left of others on the server is forgotten after %v", keepContract)}
 	case theirs.Key != own.Key:
-		return &RefusedError{Why: fmt.Sprintf("this key is %s, that of the participants on %s is %s", own.Key, c.options.URL, theirs.Key),
+		return &RefusedError{Why: fmt.Sprintf("this key is %s, that of the participants on %s is %s", own.Key, c.options.server(), theirs.Key),
 			Remedy: fmt.Sprintf("use the same key everywhere; one that nobody uses any more is forgotten after %v", keepContract)}
 	}
-	_, err = c.signed.Update(ctx, contractName, data, entry.Revision())
+	_, err = signed.Update(ctx, contractName, data, entry.Revision())
 	var failed *jetstream.APIError
 	if errors.As(err, &failed) { // somebody else was quicker
 		return nil
@@ -249,12 +284,26 @@ func (c *Conn) sign(ctx context.Context) error {
 	return err
 }
 
+// renew keeps the contract, and leaves where it is another's by now.
+func (c *Conn) renew() {
+	for tick := time.NewTicker(renewEvery); ; {
+		select {
+		case <-tick.C:
+			one, cancel := context.WithTimeout(c.ctx, lookEvery)
+			if err := c.sign(one, c.signed); errors.As(err, new(*RefusedError)) {
+				c.stop(err)
+			}
+			cancel()
+		case <-c.ctx.Done():
+			tick.Stop()
+			return
+		}
+	}
+}
+
 // say sends something to whoever listens now.
 func (c *Conn) say(subject string, v any) {
-	data, err := encode(v)
-	if err == nil {
-		data, err = c.key.seal(data)
-	}
+	data, err := c.key.sealFor(subject, v)
 	if err == nil {
 		c.nc.Publish(subject, data) // what gets lost comes again, or does not count
 	}
@@ -262,9 +311,8 @@ func (c *Conn) say(subject string, v any) {
 
 // hear notes that a worker is there.
 func (c *Conn) hear(m *nats.Msg) {
-	data, err := c.key.open(m.Data)
 	var p Presence
-	if err != nil || decode(data, &p) != nil {
+	if c.key.openFor(beatSubject, m.Data, &p) != nil {
 		return
 	}
 	p.Heard = time.Now()
@@ -292,17 +340,35 @@ func (c *Conn) Workers() (list []Presence) {
 func (c *Conn) again(ctx context.Context, try func(context.Context) error) error {
 	wait := 100 * time.Millisecond
 	for {
-		one, cancel := context.WithTimeout(ctx, lookEvery)
+		one, cancel := context.WithTimeout(ctx, answerIn)
 		err := try(one)
+		if gone(err) { // the server may have lost its store
+			if _, refused := c.furnish(one); final(refused) {
+				err = refused
+			}
+		}
 		cancel()
-		if err == nil || errors.Is(err, nats.ErrConnectionClosed) {
+		if err == nil || hopeless(err) {
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return errors.Join(context.Cause(ctx), err)
+		case <-c.ctx.Done():
+			return errors.Join(context.Cause(c.ctx), err)
 		case <-time.After(wait):
 			wait = min(2*wait, 5*time.Second)
 		}
 	}
+}
+
+// gone tells whether what was asked for is not on the server, or the server not ready.
+func gone(err error) bool {
+	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrNoStreamResponse)
+}
+
+// hopeless tells whether it is of no use to try again.
+func hopeless(err error) bool {
+	var refused *jetstream.APIError
+	return final(err) || errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrMaxPayload) || errors.As(err, &refused) && refused.Code == http.StatusBadRequest
 }

@@ -55,7 +55,7 @@ func TestNotLoopback(t *testing.T) {
 	refused(t, Options{URL: "nats://queue.example:4222", Key: key, Creds: creds}, "expected TLS")
 	refused(t, Options{URL: "192.0.2.1", Key: key}, "expected the URL")
 	refused(t, Options{URL: "nats://127.0.0.1:4222"}, "no key")
-	for _, o := range []ServerOptions{{Listen: "0.0.0.0:0"}, {Listen: ":0"}, {Listen: "nowhere"}, {Listen: "127.0.0.1:x"}} {
+	for _, o := range []ServerOptions{{Listen: "127.0.0.1:0", Password: "secret"}, {Listen: "0.0.0.0:0"}, {Listen: ":0"}, {Listen: "nowhere"}, {Listen: "127.0.0.1:x"}} {
 		o.Dir = t.TempDir()
 		if _, err := StartServer(o); !errors.As(err, new(*RefusedError)) {
 			t.Errorf("a server at %s: %v", o.Listen, err)

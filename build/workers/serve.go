@@ -44,9 +44,10 @@ func (c *Conn) Serve(ctx context.Context, o Offer) error {
 	}
 	beats, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	defer context.AfterFunc(c.ctx, func() { cancel(context.Cause(c.ctx)) })()
 	var all sync.WaitGroup
 	defer all.Wait()
-	all.Go(func() { s.beat(beats, cancel) })
+	all.Go(func() { s.beat(beats) })
 	for t := (turn{pause: shortPause}); ; {
 		if err := s.slot(beats); err != nil {
 			if refused := context.Cause(beats); errors.As(refused, new(*RefusedError)) {
@@ -74,20 +75,24 @@ func (s *serving) subscribe(ctx context.Context) error {
 		return err
 	}
 	context.AfterFunc(ctx, func() { roll.Unsubscribe() })
+	return s.again(ctx, s.list)
+}
+
+// list makes the lists, if they are not there.
+func (s *serving) list(ctx context.Context) error {
+	var lists []jetstream.Consumer
 	for _, need := range s.offer.Needs {
-		for class, least := range classes {
-			if class > 0 && need.Memory > 0 && need.Memory < least {
-				break
-			}
+		for class := range need.reach() {
 			list, err := s.tasks.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{Durable: fmt.Sprintf("%s-%d", need.label(), class),
 				FilterSubject: fmt.Sprintf("%s%s.%d.>", taskSubject, need.label(), class), AckPolicy: jetstream.AckExplicitPolicy, AckWait: s.options.Silence,
 				MaxDeliver: -1, MaxAckPending: 100_000})
 			if err != nil {
 				return err
 			}
-			s.lists = append(s.lists, list)
+			lists = append(lists, list)
 		}
 	}
+	s.lists = lists
 	return nil
 }
 
@@ -135,6 +140,7 @@ type turn struct {
 // take gets a task, from the lists in turn, first from that which had the last one; nil
 // where there is none now.
 func (s *serving) take(ctx context.Context, t *turn) jetstream.Msg {
+	lost := false
 	for range s.lists {
 		batch, err := s.lists[t.next%len(s.lists)].FetchNoWait(1)
 		if err == nil {
@@ -142,8 +148,16 @@ func (s *serving) take(ctx context.Context, t *turn) jetstream.Msg {
 				t.pause = shortPause
 				return m
 			}
+			lost = lost || batch.Error() != nil
 		}
 		t.next++
+	}
+	if lost { // the server may have lost its store, or is not ready
+		one, cancel := context.WithTimeout(ctx, lookEvery)
+		if _, err := s.furnish(one); err == nil {
+			s.list(one)
+		}
+		cancel()
 	}
 	select {
 	case <-time.After(t.pause):
@@ -163,6 +177,12 @@ func (s *serving) work(ctx context.Context, m jetstream.Msg) {
 	if err != nil {
 		return
 	}
+	e := &envelope{}
+	if err := s.key.openFor(m.Subject(), m.Data(), e); err != nil {
+		s.warn("a task on %s was not written with this key: %v", s.options.server(), err)
+		m.NakWithDelay(s.options.Silence)
+		return
+	}
 	if there, err := s.result(ctx, id); err != nil || there != nil {
 		if there != nil {
 			s.done(ctx, m)
@@ -174,7 +194,7 @@ func (s *serving) work(ctx context.Context, m jetstream.Msg) {
 		s.finish(ctx, m, id, envelope{Failed: "it ended without a word", Deliveries: given - 1})
 		return
 	}
-	result, err := s.attempt(ctx, m, id)
+	result, err := s.attempt(ctx, e, id)
 	switch {
 	case ctx.Err() != nil:
 		m.Nak() // it was stopped: another may have it at once
@@ -189,24 +209,24 @@ func (s *serving) work(ctx context.Context, m jetstream.Msg) {
 }
 
 // attempt does a task.
-func (s *serving) attempt(ctx context.Context, m jetstream.Msg, id string) ([]byte, error) {
-	e, err := s.read(m.Data())
-	if err != nil {
-		return nil, fmt.Errorf("it cannot be read with this key: %w", err)
-	}
+func (s *serving) attempt(ctx context.Context, e *envelope, id string) ([]byte, error) {
 	input, err := s.content(ctx, e)
 	if err != nil {
 		return nil, err
 	}
-	return s.offer.Do(ctx, input, func(what string) {
+	result, err := s.offer.Do(ctx, input, func(what string) {
 		s.say(saySubject+id, &envelope{Who: s.options.Name, Content: []byte(what)})
 	})
+	if len(result) > maxContent {
+		err = fmt.Errorf("a result of %d bytes, expected at most %d", len(result), maxContent)
+	}
+	return result, err
 }
 
 // finish publishes a result, unless there is one, and takes the task off the queue.
 func (s *serving) finish(ctx context.Context, m jetstream.Msg, id string, e envelope) {
 	e.Who = s.options.Name
-	message, err := s.pack(ctx, e)
+	message, err := s.pack(ctx, resultSubject+id, e)
 	if err == nil {
 		err = s.publishOnce(ctx, resultSubject+id, message)
 	}
@@ -218,7 +238,7 @@ func (s *serving) finish(ctx context.Context, m jetstream.Msg, id string, e enve
 }
 
 func (s *serving) done(ctx context.Context, m jetstream.Msg) {
-	one, cancel := context.WithTimeout(ctx, lookEvery)
+	one, cancel := context.WithTimeout(ctx, answerIn)
 	defer cancel()
 	m.DoubleAck(one) // if that gets lost the task comes again, and its result is there
 }
@@ -244,17 +264,10 @@ func (s *serving) present() {
 	s.say(beatSubject, &Presence{Name: s.options.Name, Host: s.host, Offers: s.offer.Needs, Slots: s.offer.Slots, Busy: busy})
 }
 
-// beat says so again and again, and keeps the contract.
-func (s *serving) beat(ctx context.Context, refuse context.CancelCauseFunc) {
-	for n := 0; ; n++ {
+// beat says so again and again.
+func (s *serving) beat(ctx context.Context) {
+	for {
 		s.present()
-		if n%12 == 11 {
-			one, cancel := context.WithTimeout(ctx, lookEvery)
-			if err := s.sign(one); errors.As(err, new(*RefusedError)) {
-				refuse(err)
-			}
-			cancel()
-		}
 		select {
 		case <-time.After(beatEvery):
 		case <-ctx.Done():

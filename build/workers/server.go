@@ -33,6 +33,9 @@ func StartServer(o ServerOptions) (*Server, error) {
 	if err != nil || number < 0 || number > 65535 {
 		return nil, &RefusedError{Why: fmt.Sprintf("%q: expected a number for the port", o.Listen)}
 	}
+	if (o.User == "") != (o.Password == "") { // the engine would let anybody in
+		return nil, &RefusedError{Why: "a user and a password belong together: expected both"}
+	}
 	if !loopback(host) && (o.TLSCert == "" || o.Password == "") {
 		return nil, &RefusedError{Why: fmt.Sprintf("%s is not only this machine: expected TLS and a password", o.Listen), Remedy: "give --tls-cert, --tls-key and --creds"}
 	}

@@ -11,8 +11,9 @@
 // All that the server sees of tasks, results, stored things, progress and presence is
 // encrypted with a key that submitters and workers share (age, X25519); names are HMACs
 // under the same key, so that they tell nothing, either. The server can lose, delay and
-// repeat messages, and see their number and size; it cannot read or forge them. Whoever
-// has its credentials can disturb a run, but not learn from it.
+// repeat messages, and see their number and size; it cannot read or forge them, nor pass
+// one off as another, since each says inside for which subject it is. Whoever has its
+// credentials can disturb a run, but not learn from it. It can show a worker that is gone.
 //
 // The formats are those of NATS (docs.nats.io, JetStream) and of age (age-encryption.org/v1).
 package workers
@@ -20,7 +21,9 @@ package workers
 import (
 	"bytes"
 	"encoding/gob"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -48,6 +51,8 @@ const (
 	beatEvery      = 5 * time.Second
 	patience       = 20 * time.Second // until it is said that nobody serves a task
 	lookEvery      = 10 * time.Second // for a result that was not told
+	renewEvery     = time.Minute      // the contract
+	answerIn       = 3 * time.Second  // a server that was killed never answers; asked again it does
 	keepResults    = 24 * time.Hour
 	keepBlobs      = 7 * 24 * time.Hour
 	keepContract   = time.Hour
@@ -78,6 +83,15 @@ func (e *RefusedError) Error() string {
 		return e.Why
 	}
 	return e.Why + ": " + e.Remedy
+}
+
+// A finalError will be the same however often one tries: it is not the connection's.
+type finalError struct{ error }
+
+func (e finalError) Unwrap() error { return e.error }
+
+func final(err error) bool {
+	return errors.As(err, &finalError{}) || errors.As(err, new(*RefusedError))
 }
 
 // A LostError is a task that no worker finished.
@@ -124,20 +138,43 @@ type Presence struct {
 // serves tells whether an offer serves a need.
 func serves(offers []Need, n Need) bool {
 	for _, o := range offers {
-		if o.Compiler == n.Compiler && o.Arch == n.Arch && o.Tool == n.Tool && (o.Memory == 0 || n.Memory <= o.Memory) {
+		if o.label() == n.label() && n.class() < o.reach() {
 			return true
 		}
 	}
 	return false
 }
 
-// An envelope carries a task or a result.
+// An envelope carries a task, a result, or what a worker says.
 type envelope struct {
 	Content    []byte // or
 	Stored     string // under this name
 	Who        string // gave the result
 	Failed     string // of a result: no worker finished the task
 	Deliveries int
+}
+
+// sealFor encrypts what is for one subject.
+func (k *Key) sealFor(subject string, v any) ([]byte, error) {
+	data, err := encode(v)
+	if err != nil {
+		return nil, err
+	}
+	return k.seal(slices.Concat([]byte(subject), []byte{0}, data))
+}
+
+// openFor reads what sealFor made, and refuses what was for another subject: the server
+// could give one task's result for another's.
+func (k *Key) openFor(subject string, sealed []byte, v any) error {
+	plain, err := k.open(sealed)
+	if err != nil {
+		return err
+	}
+	found, data, _ := bytes.Cut(plain, []byte{0})
+	if string(found) != subject {
+		return fmt.Errorf("a message for %.80q, expected one for %q", found, subject)
+	}
+	return decode(data, v)
 }
 
 func encode(v any) ([]byte, error) {
