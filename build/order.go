@@ -57,8 +57,8 @@ func compareObjects(ctx context.Context, shares *budget.Budget, tool *lpbt.Tool,
 	return tool.Shared(ctx, req, from)
 }
 
-// laid tells of a cell without objects why there is nothing to compare.
-func laid(names []string) error {
+// noObjects tells of a cell without objects why there is nothing to compare.
+func noObjects(names []string) error {
 	if len(names) > 0 {
 		return nil
 	}

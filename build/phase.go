@@ -242,7 +242,7 @@ func (m *matrix) layObjects(ctx context.Context, c *cell, dir string) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	return objects{list}, laid(list)
+	return objects{list}, noObjects(list)
 }
 
 // orderOf is that of a cell's payload.

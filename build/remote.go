@@ -11,6 +11,7 @@ import (
 
 	"lpready/analyze"
 	"lpready/analyze/factor"
+	"lpready/build/internal/budget"
 	"lpready/build/internal/bundle"
 	"lpready/build/lpbt"
 	"lpready/build/workers"
@@ -45,8 +46,8 @@ func (m *matrix) ship(ctx context.Context, b *base) error {
 	return nil
 }
 
-// cellMemory is what the tool and two compilers take at most, in bytes.
-const cellMemory = 1 << 30
+// cellMemory is the least that a worker has to have, in bytes: two shares of the budget.
+const cellMemory = 2 * budget.ShareBytes
 
 // toolMark names the tool and this program: cells are only for workers that have both.
 func toolMark(tool *lpbt.Tool, version string) string {

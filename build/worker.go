@@ -134,7 +134,7 @@ func (w *Worker) open(ctx context.Context, p *parcel, say func(string)) (*bench,
 	b := &bench{}
 	source, err := w.fetched(ctx, p.Source, func(dir string) error {
 		say("fetching the source of the base")
-		return w.pipe(ctx, p.Source, func(r io.Reader) error { return bundle.Read(ctx, r, dir, nil) })
+		return w.unbundle(ctx, p.Source, dir)
 	})
 	if err != nil {
 		return nil, err
@@ -198,16 +198,9 @@ func (w *Worker) fetched(ctx context.Context, name string, fill func(dir string)
 	return dir, os.Rename(aside, dir)
 }
 
-// pipe gives what is stored to a reader as it comes.
-func (w *Worker) pipe(ctx context.Context, name string, take func(io.Reader) error) error {
-	r, to := io.Pipe()
-	go func() { to.CloseWithError(w.Conn.Get(ctx, name, to)) }()
-	err := take(r)
-	if err == nil {
-		_, err = io.Copy(io.Discard, r) // what is stored is checked at its end
-	}
-	r.CloseWithError(errors.Join(err, io.ErrClosedPipe))
-	return err
+// unbundle opens a bundle that is stored in a folder.
+func (w *Worker) unbundle(ctx context.Context, name, dir string) error {
+	return bundle.Pipe(func(to io.Writer) error { return w.Conn.Get(ctx, name, to) }, func(r io.Reader) error { return bundle.Read(ctx, r, dir, nil) })
 }
 
 // index is that of a source, which is kept: in memory, since a cache on the disk would
@@ -278,7 +271,7 @@ func (w *Worker) compared(ctx context.Context, b *bench, t *task, dir string, sa
 	pairs := filepath.Join(dir, "pairs")
 	names, err := w.pairs(ctx, b, t, pairs, say)
 	if err == nil {
-		err = laid(names)
+		err = noObjects(names)
 	}
 	if err != nil {
 		return nil, "", err
@@ -303,7 +296,7 @@ func (w *Worker) pairs(ctx context.Context, b *bench, t *task, dir string, say f
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return nil, err
 		}
-		err := w.pipe(ctx, t.Objects, func(r io.Reader) error { return bundle.Read(ctx, r, dir, nil) })
+		err := w.unbundle(ctx, t.Objects, dir)
 		if err == nil {
 			return probe.Laid(dir)
 		}

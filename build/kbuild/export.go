@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -54,75 +53,51 @@ func Import(ctx context.Context, key string, req Request, fetch func(io.Writer) 
 	if err != nil {
 		return nil, err
 	}
-	cache, err := filepath.Abs(req.Cache)
+	store, err := storeIn(req.Cache)
 	if err != nil {
 		return nil, err
 	}
-	entry := filepath.Join(cache, "built", key)
-	if err := os.MkdirAll(filepath.Dir(entry), 0o700); err != nil {
-		return nil, err
-	}
-	for {
-		shared, err := lock.Wait(ctx, entry+".lock", false)
+	entry := filepath.Join(store, key)
+	b, err := use(ctx, entry, key, tools, req.Budget, func(*lock.Lock) error {
+		err := receive(ctx, entry, fetch)
 		if err != nil {
-			return nil, fmt.Errorf("cache of compiled bases: %w", err)
+			return fmt.Errorf("compiled base %s: %w", key, errors.Join(err, os.RemoveAll(entry)))
 		}
-		b, err := open(entry, key, tools, req.Budget)
-		if err == nil && b.Compiler != tools.compiler {
-			err = &OtherCompilerError{b.Compiler, tools.compiler}
-		}
-		if err == nil {
-			b.lock = shared
-			return b, nil
-		}
-		shared.Release()
-		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-		if err := receive(ctx, entry, fetch); err != nil {
-			return nil, fmt.Errorf("compiled base %s: %w", key, err)
-		}
-	}
-}
-
-// receive opens what fetch writes as an entry, unless another run has just done so.
-func receive(ctx context.Context, entry string, fetch func(io.Writer) error) error {
-	alone, err := lock.Wait(ctx, entry+".lock", true)
-	if err != nil {
-		return err
-	}
-	defer alone.Release()
-	if _, err := os.Stat(filepath.Join(entry, ready)); err == nil {
 		return nil
-	}
-	if err := os.RemoveAll(entry); err != nil {
-		return err
-	}
-	prune(filepath.Dir(entry))
-	if err := os.Mkdir(entry, 0o700); err != nil {
-		return err
-	}
-	read, write := io.Pipe()
-	go func() { write.CloseWithError(fetch(write)) }()
-	err = unpack(ctx, entry, read)
-	read.CloseWithError(errors.Join(err, io.ErrClosedPipe))
+	})
 	if err != nil {
-		return errors.Join(err, os.RemoveAll(entry))
+		return nil, err
 	}
-	return nil
+	if b.Compiler != tools.compiler {
+		return nil, errors.Join(&OtherCompilerError{b.Compiler, tools.compiler}, b.Close())
+	}
+	return b, nil
 }
 
-// unpack makes an entry of an export. Texts of the build name the folder in which the
+// receive makes an entry of what fetch writes, which counts when all of it has come.
+func receive(ctx context.Context, entry string, fetch func(io.Writer) error) error {
+	var m *marker
+	err := bundle.Pipe(fetch, func(r io.Reader) (err error) {
+		m, err = unpack(ctx, entry, r)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return m.save(entry)
+}
+
+// unpack opens an export in an entry. Texts of the build name the folder in which the
 // tree was compiled: they get that in which it lies now.
-func unpack(ctx context.Context, entry string, r io.Reader) error {
+func unpack(ctx context.Context, entry string, r io.Reader) (*marker, error) {
 	in := bufio.NewReaderSize(r, 1<<20)
 	line, err := in.ReadSlice('\n')
 	if err != nil {
-		return fmt.Errorf("expected a line that says what the base is: %w", err)
+		return nil, fmt.Errorf("expected a line that says what the base is: %w", err)
 	}
 	var m marker
 	if err := json.Unmarshal(line, &m); err != nil || m.Dir == "" {
-		return fmt.Errorf("expected a line that says what the base is, found %.80q", line)
+		return nil, fmt.Errorf("expected a line that says what the base is, found %.80q", line)
 	}
 	from, to := m.Dir, filepath.Join(entry, treeDir)
 	edit := bundle.Edit{
@@ -135,9 +110,6 @@ func unpack(ctx context.Context, entry string, r io.Reader) error {
 			return target
 		},
 	}
-	if err := bundle.Read(ctx, in, entry, &edit); err != nil {
-		return err
-	}
 	m.Dir = ""
-	return m.save(entry)
+	return &m, bundle.Read(ctx, in, entry, &edit)
 }

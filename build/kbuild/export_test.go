@@ -100,6 +100,17 @@ func TestImportDamage(t *testing.T) {
 			t.Errorf("%s: a part of it is left", name)
 		}
 	}
+	// All of it comes, and the sender finds at its end that it is not what was stored.
+	cache := t.TempDir()
+	if _, err := Import(t.Context(), b.Key, Request{Cache: cache}, func(w io.Writer) error {
+		_, err := w.Write(whole.Bytes())
+		return errors.Join(err, errors.New("not what was stored"))
+	}); err == nil || !strings.Contains(err.Error(), "not what was stored") {
+		t.Errorf("what the sender takes back: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(cache, "built", b.Key)); err == nil {
+		t.Error("what the sender takes back is left")
+	}
 	for _, key := range []string{"", "..", "a/b"} {
 		if _, err := Import(t.Context(), key, Request{Cache: t.TempDir()}, nil); err == nil {
 			t.Errorf("key %q is taken", key)

@@ -110,13 +110,9 @@ func Prepare(ctx context.Context, req Request) (*Base, error) {
 	if err != nil {
 		return nil, err
 	}
-	cache, err := filepath.Abs(req.Cache) // the recorded commands name the folder
+	store, err := storeIn(req.Cache)
 	if err != nil {
 		return nil, err
-	}
-	store := filepath.Join(cache, "built")
-	if err := os.MkdirAll(store, 0o700); err != nil {
-		return nil, fmt.Errorf("cache of compiled bases: %w", err)
 	}
 	source, err := tree.Prepare(ctx, req.Source, filepath.Join(req.Cache, "trees"), tree.Options{})
 	if err != nil {
@@ -125,14 +121,39 @@ func Prepare(ctx context.Context, req Request) (*Base, error) {
 	defer source.Close()
 	key := digest(version, source.Key, string(req.Config), tools.identity())
 	entry := filepath.Join(store, key)
+	b, err := use(ctx, entry, key, tools, req.Budget, func(alone *lock.Lock) error {
+		return fill(ctx, entry, key, source, tools, req, alone)
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.Source = source.Key
+	return b, nil
+}
+
+// storeIn is the folder of compiled bases in a cache.
+func storeIn(cache string) (string, error) {
+	cache, err := filepath.Abs(cache) // the recorded commands name the folder
+	if err != nil {
+		return "", err
+	}
+	store := filepath.Join(cache, "built")
+	if err := os.MkdirAll(store, 0o700); err != nil {
+		return "", fmt.Errorf("cache of compiled bases: %w", err)
+	}
+	return store, nil
+}
+
+// use opens an entry, and has it filled first where it is not there.
+func use(ctx context.Context, entry, key string, tools *toolchain, shares *budget.Budget, fill func(alone *lock.Lock) error) (*Base, error) {
 	for {
 		shared, err := lock.Wait(ctx, entry+".lock", false)
 		if err != nil {
 			return nil, fmt.Errorf("cache of compiled bases: %w", err)
 		}
-		b, err := open(entry, key, tools, req.Budget)
+		b, err := open(entry, key, tools, shares)
 		if err == nil {
-			b.lock, b.Source = shared, source.Key
+			b.lock = shared
 			now := time.Now()
 			return b, os.Chtimes(shared.Name(), now, now)
 		}
@@ -140,10 +161,30 @@ func Prepare(ctx context.Context, req Request) (*Base, error) {
 		if !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
-		if err := fill(ctx, entry, key, source, tools, req); err != nil {
+		if err := begin(ctx, entry, fill); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// begin has an empty entry filled, unless another run has just done so.
+func begin(ctx context.Context, entry string, fill func(alone *lock.Lock) error) error {
+	alone, err := lock.Wait(ctx, entry+".lock", true)
+	if err != nil {
+		return fmt.Errorf("cache of compiled bases: %w", err)
+	}
+	defer alone.Release()
+	if _, err := os.Stat(filepath.Join(entry, ready)); err == nil {
+		return nil
+	}
+	if err := os.RemoveAll(entry); err != nil {
+		return err
+	}
+	prune(filepath.Dir(entry))
+	if err := os.Mkdir(entry, 0o700); err != nil {
+		return err
+	}
+	return fill(alone)
 }
 
 func digest(parts ...string) string {
@@ -154,27 +195,13 @@ func digest(parts ...string) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// fill builds an entry, unless another run has just done so.
-func fill(ctx context.Context, entry, key string, source *tree.Prepared, tools *toolchain, req Request) error {
-	alone, err := lock.Wait(ctx, entry+".lock", true)
-	if err != nil {
-		return fmt.Errorf("cache of compiled bases: %w", err)
-	}
-	defer alone.Release()
-	if _, err := os.Stat(filepath.Join(entry, ready)); err == nil {
-		return nil
-	}
+// fill builds an entry.
+func fill(ctx context.Context, entry, key string, source *tree.Prepared, tools *toolchain, req Request, alone *lock.Lock) error {
 	started := time.Now()
-	if err := os.RemoveAll(entry); err != nil {
-		return err
-	}
-	prune(filepath.Dir(entry))
-	if err := os.Mkdir(entry, 0o700); err != nil {
-		return err
-	}
 	m := marker{Key: key, Compiler: tools.compiler}
 	dir := filepath.Join(entry, treeDir)
-	if err := source.WorkCopy(ctx, dir); err != nil {
+	err := source.WorkCopy(ctx, dir)
+	if err != nil {
 		return err
 	}
 	if m.Warnings, err = build(ctx, dir, tools, req, alone); err != nil {

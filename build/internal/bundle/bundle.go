@@ -74,6 +74,19 @@ func add(archive *tar.Writer, from fs.FS, name string, d fs.DirEntry) error {
 	return err
 }
 
+// Pipe gives what write writes to read as it comes. Where read has what it wants, the rest
+// is written all the same: whether all was right may only be known at its end.
+func Pipe(write func(io.Writer) error, read func(io.Reader) error) error {
+	r, w := io.Pipe()
+	go func() { w.CloseWithError(write(w)) }()
+	err := read(r)
+	if err == nil {
+		_, err = io.Copy(io.Discard, r)
+	}
+	r.CloseWithError(errors.Join(err, io.ErrClosedPipe))
+	return err
+}
+
 // An Edit changes texts on their way into the folder.
 type Edit struct {
 	Of   func(name string) bool // files that are edited
