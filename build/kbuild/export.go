@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"lpready/build/internal/budget"
 	"lpready/build/internal/bundle"
 	"lpready/build/internal/lock"
 )
@@ -46,14 +45,7 @@ func Import(ctx context.Context, key string, req Request, fetch func(io.Writer) 
 	if key == "" || key != filepath.Base(key) || !filepath.IsLocal(key) {
 		return nil, fmt.Errorf("compiled base %q: expected the name of a cache entry", key)
 	}
-	if req.Budget == nil {
-		req.Budget = budget.New(req.Jobs, 0)
-	}
-	tools, err := toolsFor(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	store, err := storeIn(req.Cache)
+	tools, store, err := req.setUp(ctx)
 	if err != nil {
 		return nil, err
 	}

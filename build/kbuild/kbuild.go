@@ -103,14 +103,7 @@ type marker struct {
 // An error is a *FailedError where the source, the configuration or the compiler
 // is at fault, else it is the machine's.
 func Prepare(ctx context.Context, req Request) (*Base, error) {
-	if req.Budget == nil {
-		req.Budget = budget.New(req.Jobs, 0)
-	}
-	tools, err := toolsFor(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	store, err := storeIn(req.Cache)
+	tools, store, err := req.setUp(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -131,17 +124,24 @@ func Prepare(ctx context.Context, req Request) (*Base, error) {
 	return b, nil
 }
 
-// storeIn is the folder of compiled bases in a cache.
-func storeIn(cache string) (string, error) {
-	cache, err := filepath.Abs(cache) // the recorded commands name the folder
+// setUp finds the tools of a request and the folder of compiled bases in its cache, and
+// gives it a budget if it has none.
+func (req *Request) setUp(ctx context.Context) (tools *toolchain, store string, err error) {
+	if req.Budget == nil {
+		req.Budget = budget.New(req.Jobs, 0)
+	}
+	if tools, err = toolsFor(ctx, *req); err != nil {
+		return nil, "", err
+	}
+	cache, err := filepath.Abs(req.Cache) // the recorded commands name the folder
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
-	store := filepath.Join(cache, "built")
+	store = filepath.Join(cache, "built")
 	if err := os.MkdirAll(store, 0o700); err != nil {
-		return "", fmt.Errorf("cache of compiled bases: %w", err)
+		return nil, "", fmt.Errorf("cache of compiled bases: %w", err)
 	}
-	return store, nil
+	return tools, store, nil
 }
 
 // use opens an entry, and has it filled first where it is not there.
