@@ -25,11 +25,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -146,45 +143,26 @@ func (req *Request) setUp(ctx context.Context) (tools *toolchain, store string, 
 
 // use opens an entry, and has it filled first where it is not there.
 func use(ctx context.Context, entry, key string, tools *toolchain, shares *budget.Budget, fill func(alone *lock.Lock) error) (*Base, error) {
-	for {
-		shared, err := lock.Wait(ctx, entry+".lock", false)
-		if err != nil {
-			return nil, fmt.Errorf("cache of compiled bases: %w", err)
-		}
-		b, err := open(entry, key, tools, shares)
-		if err == nil {
-			b.lock = shared
-			now := time.Now()
-			return b, os.Chtimes(shared.Name(), now, now)
-		}
-		shared.Release()
-		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-		if err := begin(ctx, entry, fill); err != nil {
-			return nil, err
-		}
+	cached := lock.Entry{
+		Path:  entry,
+		Whole: func() bool { _, err := os.Stat(filepath.Join(entry, ready)); return err == nil },
+		Fill: func(alone *lock.Lock) error {
+			if err := os.Mkdir(entry, 0o700); err != nil {
+				return err
+			}
+			return fill(alone)
+		},
 	}
-}
-
-// begin has an empty entry filled, unless another run has just done so.
-func begin(ctx context.Context, entry string, fill func(alone *lock.Lock) error) error {
-	alone, err := lock.Wait(ctx, entry+".lock", true)
+	held, err := cached.Use(ctx, keep)
 	if err != nil {
-		return fmt.Errorf("cache of compiled bases: %w", err)
+		return nil, err
 	}
-	defer alone.Release()
-	if _, err := os.Stat(filepath.Join(entry, ready)); err == nil {
-		return nil
+	b, err := open(entry, key, tools, shares)
+	if err != nil {
+		return nil, errors.Join(err, held.Release())
 	}
-	if err := os.RemoveAll(entry); err != nil {
-		return err
-	}
-	prune(filepath.Dir(entry))
-	if err := os.Mkdir(entry, 0o700); err != nil {
-		return err
-	}
-	return fill(alone)
+	b.lock = held
+	return b, nil
 }
 
 func digest(parts ...string) string {
@@ -289,33 +267,6 @@ func (b *Base) Symbols() string { return filepath.Join(b.xen(), "xen-syms") }
 
 // keep is how many compiled bases a cache holds; each takes some 300 MB.
 const keep = 12
-
-// prune removes those that were used longest ago and are not in use. What cannot
-// be removed now is left to the next run.
-func prune(store string) {
-	locks, err := filepath.Glob(filepath.Join(store, "*.lock"))
-	if err != nil || len(locks) < keep {
-		return
-	}
-	used := func(name string) time.Time {
-		info, err := os.Stat(name)
-		if err != nil {
-			return time.Time{}
-		}
-		return info.ModTime()
-	}
-	slices.SortFunc(locks, func(x, y string) int { return used(x).Compare(used(y)) })
-	for _, name := range locks[:len(locks)-keep+1] {
-		alone, err := lock.Try(name, true)
-		if err != nil {
-			continue
-		}
-		if os.RemoveAll(strings.TrimSuffix(name, ".lock")) == nil {
-			os.Remove(name)
-		}
-		alone.Release()
-	}
-}
 
 // hint tells what to install on Debian and Fedora.
 const hint = "install build-essential flex bison python3 (Debian), or gcc make flex bison python3 (Fedora)"

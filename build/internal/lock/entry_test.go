@@ -1,0 +1,72 @@
+package lock
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
+
+// entry is one of a cache for tests, which counts how often it is filled.
+func entry(path string, filled *int) *Entry {
+	whole := func() bool { _, err := os.Stat(path); return err == nil }
+	return &Entry{Path: path, Whole: whole, Fill: func(*Lock) error { *filled++; return os.Mkdir(path, 0o700) }}
+}
+
+// TestEntry fills an entry once, and not with what could not be made.
+func TestEntry(t *testing.T) {
+	filled := 0
+	e := entry(filepath.Join(t.TempDir(), "a"), &filled)
+	for range 2 {
+		held, err := e.Use(t.Context(), 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held.Release()
+	}
+	if filled != 1 {
+		t.Errorf("filled %d times", filled)
+	}
+	want := errors.New("no room")
+	e = &Entry{Path: filepath.Join(t.TempDir(), "b"), Whole: func() bool { return false }, Fill: func(*Lock) error { return want }}
+	if _, err := e.Use(t.Context(), 2); !errors.Is(err, want) {
+		t.Errorf("error %v, expected %v", err, want)
+	}
+}
+
+// TestPruned removes what was used longest ago, and leaves what is in use.
+func TestPruned(t *testing.T) {
+	store, filled := t.TempDir(), 0
+	for n, name := range []string{"held", "old", "new"} {
+		held, err := entry(filepath.Join(store, name), &filled).Use(t.Context(), 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now().Add(time.Duration(n-10) * time.Hour)
+		if err := os.Chtimes(held.Name(), at, at); err != nil {
+			t.Fatal(err)
+		}
+		if name == "held" {
+			defer held.Release()
+		} else {
+			held.Release()
+		}
+	}
+	held, err := entry(filepath.Join(store, "next"), &filled).Use(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Release()
+	left, err := filepath.Glob(filepath.Join(store, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range left {
+		left[i] = filepath.Base(left[i])
+	}
+	if want := []string{"held", "held.lock", "new", "new.lock", "next", "next.lock"}; !slices.Equal(left, want) {
+		t.Errorf("left are %q, expected %q", left, want)
+	}
+}
