@@ -196,7 +196,7 @@ func (s *store) fill(ctx context.Context, key string, make func(dir string) (*ma
 		wait, cancel = context.WithTimeoutCause(ctx, patience, lock.ErrBusy)
 	}
 	defer cancel()
-	alone, err := lock.Wait(wait, s.path(key+".lock"), true)
+	alone, err := lock.WaitUnless(wait, s.path(key+".lock"), true, func() bool { return !changed && s.has(key) })
 	if err != nil {
 		if cause := context.Cause(wait); cause != nil {
 			err = cause
@@ -205,6 +205,9 @@ func (s *store) fill(ctx context.Context, key string, make func(dir string) (*ma
 			err = fmt.Errorf("its files were changed, and it is %w: end that run first", lock.ErrBusy)
 		}
 		return s.errorf(key, err)
+	}
+	if alone == nil {
+		return nil
 	}
 	defer alone.Release()
 	if _, err := s.read(ctx, key); err == nil || ctx.Err() != nil {
@@ -261,6 +264,12 @@ func (s *store) open(ctx context.Context, key string, shared *lock.Lock) (*Prepa
 		Tree: Tree{FS: root.FS(), Applied: m.Applied, root: root},
 		Dir:  dir, Key: key, manifest: m, lock: shared,
 	}, nil
+}
+
+// has tells whether an entry has been made.
+func (s *store) has(key string) bool {
+	_, err := os.Lstat(s.path(key))
+	return err == nil
 }
 
 // read reads the manifest of an entry and checks the entry by it.

@@ -44,8 +44,8 @@ func (e *Entry) Use(ctx context.Context, keep int) (*Lock, error) {
 
 // fill makes the entry, unless another run has just done so.
 func (e *Entry) fill(ctx context.Context, keep int) error {
-	alone, err := Wait(ctx, e.Path+suffix, true)
-	if err != nil {
+	alone, err := WaitUnless(ctx, e.Path+suffix, true, e.Whole)
+	if alone == nil {
 		return err
 	}
 	defer alone.Release()

@@ -1,10 +1,13 @@
 package lock
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -33,6 +36,43 @@ func TestEntry(t *testing.T) {
 	e = &Entry{Path: filepath.Join(t.TempDir(), "b"), Whole: func() bool { return false }, Fill: func(*Lock) error { return want }}
 	if _, err := e.Use(t.Context(), 2); !errors.Is(err, want) {
 		t.Errorf("error %v, expected %v", err, want)
+	}
+}
+
+// TestTogether has many use an entry that is not there yet, all at the same time: who came
+// late must not wait until the others have let go of it.
+func TestTogether(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	path := filepath.Join(t.TempDir(), "a")
+	var filled atomic.Int32
+	const users = 20
+	var asked, have, done sync.WaitGroup
+	asked.Add(users)
+	have.Add(users)
+	for range users {
+		var first sync.Once
+		e := &Entry{Path: path,
+			Whole: func() bool {
+				first.Do(func() { asked.Done(); asked.Wait() })
+				_, err := os.Stat(path)
+				return err == nil
+			},
+			Fill: func(*Lock) error { filled.Add(1); return os.Mkdir(path, 0o700) }}
+		done.Go(func() {
+			held, err := e.Use(ctx, 2)
+			have.Done()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			have.Wait()
+			held.Release()
+		})
+	}
+	done.Wait()
+	if filled.Load() != 1 {
+		t.Errorf("filled %d times", filled.Load())
 	}
 }
 

@@ -54,10 +54,20 @@ func Try(path string, exclusive bool) (*Lock, error) {
 
 // Wait takes a lock, waiting for it as long as the context lasts.
 func Wait(ctx context.Context, path string, exclusive bool) (*Lock, error) {
+	return WaitUnless(ctx, path, exclusive, func() bool { return false })
+}
+
+// WaitUnless is Wait until there is no need for the lock any more; then it gives nil. Who
+// is to make what the lock stands for must not wait for it alone: whoever made it in the
+// meantime may share it with others for hours.
+func WaitUnless(ctx context.Context, path string, exclusive bool, needless func() bool) (*Lock, error) {
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		l, err := Try(path, exclusive)
 		if !errors.Is(err, ErrBusy) {
 			return l, err
+		}
+		if needless() {
+			return nil, nil
 		}
 		select {
 		case <-ctx.Done():
