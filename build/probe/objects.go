@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"lpready/analyze"
 )
@@ -54,6 +56,50 @@ func Laid(dir string) (list []string, err error) {
 	}
 	slices.Sort(list)
 	return slices.Compact(list), nil
+}
+
+// OfBase tells which files of a folder that Lay filled are objects of the base before
+// the patches: whoever has the base can do without them, and AddBase links them again.
+func (p *Prober) OfBase(id, dir string) func(name string) bool {
+	b := p.base(id)
+	return func(name string) bool {
+		object, old := strings.CutPrefix(name, oldDir+"/")
+		u, ok := b.built.Unit(object)
+		if !old || !ok {
+			return false
+		}
+		_, err := os.Lstat(NewObject(dir, object)) // else nothing would tell of it
+		return err == nil && sameFile(b.built.Object(u), filepath.Join(dir, name))
+	}
+}
+
+func sameFile(one, other string) bool {
+	a, err := os.Stat(one)
+	if err != nil {
+		return false
+	}
+	b, err := os.Stat(other)
+	return err == nil && os.SameFile(a, b)
+}
+
+// AddBase links the base's objects beside those of the same name after the patches, where
+// a folder has no other. That is what Lay filled it with if nothing was changed before.
+func (p *Prober) AddBase(id, dir string) error {
+	b := p.base(id)
+	names, err := Laid(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		u, ok := b.built.Unit(name)
+		if _, err := os.Lstat(OldObject(dir, name)); !ok || err == nil {
+			continue
+		}
+		if err := link(b.built.Object(u), OldObject(dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // OldObject is where Lay puts an object of a folder.

@@ -21,6 +21,15 @@ func TestLay(t *testing.T) {
 	if err != nil || !slices.Equal(objects, []string{"common/event.o"}) {
 		t.Fatalf("%q, %v", objects, err)
 	}
+	if of := p.OfBase("base", dir); !of("old/common/event.o") || of("new/common/event.o") {
+		t.Error("the object before is the base's, that after is not")
+	}
+	if err := os.RemoveAll(filepath.Join(dir, oldDir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.AddBase("base", dir); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.RemoveAll(p.work); err != nil {
 		t.Fatal(err)
 	}

@@ -22,8 +22,11 @@ import (
 type pairing struct {
 	base          *base
 	before, after *state
-	reached       int      // units that see a changed file
-	units         []string // objects to compare, sorted
+
+	once    sync.Once // of what follows
+	err     error
+	reached int      // units that see a changed file
+	units   []string // objects to compare, sorted
 }
 
 // choose finds the units whose objects can differ.
@@ -186,19 +189,22 @@ func (p *pairing) lay(ctx context.Context, dir string) error {
 			return err
 		}
 		for name, object := range objects {
-			to := filepath.Join(dir, side.name, filepath.FromSlash(name))
-			if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-				return err
-			}
-			if os.Link(object, to) == nil {
-				continue // else it is on another file system
-			}
-			if err := os.Symlink(object, to); err != nil {
+			if err := link(object, filepath.Join(dir, side.name, filepath.FromSlash(name))); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+func link(object, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	if os.Link(object, to) == nil {
+		return nil // else it is on another file system
+	}
+	return os.Symlink(object, to)
 }
 
 // make gives the paths of a state's objects, compiling what is not there.

@@ -40,6 +40,7 @@ import (
 // A Prober proves cells of some bases. It is safe for concurrent use.
 type Prober struct {
 	work  string
+	lent  bool       // the bases are another prober's, see Apart
 	mu    sync.Mutex // of bases
 	bases map[string]*base
 }
@@ -57,11 +58,31 @@ func New(dir string) (*Prober, error) {
 	return &Prober{work: work, bases: map[string]*base{}}, nil
 }
 
+// Apart makes a prober of the same bases that works in a new folder below dir and knows
+// nothing of what this one compiled. This one is closed after it.
+func (p *Prober) Apart(dir string) (*Prober, error) {
+	apart, err := New(dir)
+	if err != nil {
+		return nil, err
+	}
+	apart.lent = true
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, b := range p.bases {
+		if err := apart.add(b.id, b.xen, b.built, b.symbols, b.recorded); err != nil {
+			return nil, errors.Join(err, apart.Close())
+		}
+	}
+	return apart, nil
+}
+
 // Close removes what the prober made, and lets go of the bases.
 func (p *Prober) Close() error {
 	var errs []error
 	for _, b := range p.bases {
-		errs = append(errs, b.built.Close())
+		if !p.lent {
+			errs = append(errs, b.built.Close())
+		}
 	}
 	return errors.Join(append(errs, os.RemoveAll(p.work))...)
 }
@@ -80,10 +101,14 @@ func (p *Prober) Add(id, xen string, built *kbuild.Base, symbols []byte, recorde
 	if err != nil {
 		return fmt.Errorf("base %s: symbols: %w", id, err)
 	}
+	return p.add(id, xen, built, table, recorded)
+}
+
+func (p *Prober) add(id, xen string, built *kbuild.Base, table *objdiff.Symbols, recorded string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b := &base{id: id, xen: xen, built: built, symbols: table, recorded: recorded,
-		work: filepath.Join(p.work, fmt.Sprint(len(p.bases))), states: map[string]*state{}, remade: map[string]*remade{}}
+		work: filepath.Join(p.work, fmt.Sprint(len(p.bases))), states: map[string]*state{}, chosen: map[string]*pairing{}, remade: map[string]*remade{}}
 	p.bases[id] = b
 	return os.Mkdir(b.work, 0o700)
 }
@@ -98,8 +123,9 @@ type base struct {
 	pairs    string // where compared objects stay, for tests; empty: nowhere
 
 	mu     sync.Mutex
-	states map[string]*state  // by digest of the changed files
-	remade map[string]*remade // by digest of those that need make
+	states map[string]*state   // by digest of the changed files
+	chosen map[string]*pairing // by those of both
+	remade map[string]*remade  // by digest of those that need make
 }
 
 // base is a base that was added, nil if it was not.
@@ -139,8 +165,16 @@ func (b *base) pair(ctx context.Context, t analyze.Trial) (*pairing, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pairing{base: b, before: before, after: after}
-	return p, p.choose(ctx)
+	key := before.key + after.key
+	b.mu.Lock()
+	p := b.chosen[key]
+	if p == nil {
+		p = &pairing{base: b, before: before, after: after}
+		b.chosen[key] = p
+	}
+	b.mu.Unlock()
+	p.once.Do(func() { p.err = p.choose(ctx) })
+	return p, p.err
 }
 
 func (b *base) prove(ctx context.Context, t analyze.Trial) (*factor.Proof, error) {
