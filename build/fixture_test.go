@@ -29,13 +29,11 @@ var standIn string
 
 func TestMain(m *testing.M) {
 	standin.Run()
-	if os.Getenv("LPREADY_TEST_RUN") != "" {
-		runApart()
-		return
-	}
-	if os.Getenv("LPREADY_TEST_WORKER") != "" {
-		workApart()
-		return
+	for be, do := range map[string]func(){"LPREADY_TEST_RUN": runApart, beWorker: workApart, beServer: serveApart} {
+		if os.Getenv(be) != "" {
+			do()
+			return
+		}
 	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "build")

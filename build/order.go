@@ -71,6 +71,7 @@ func noObjects(names []string) error {
 type task struct {
 	Base          parcel
 	Before, After []file
+	Whole         bool   // to prove: its payload will hold what is changed before, too
 	Objects       string // stored: the objects of before and after; empty where nobody has laid them
 	Order         *order // nil: the cell is to be proven
 }

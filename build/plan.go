@@ -79,16 +79,9 @@ func (c *cell) fail(f *Failure) {
 
 // plan finds out what there is to do.
 func (m *matrix) plan(ctx context.Context) error {
-	m.event(Event{Kind: "run", State: "placing"})
-	request := port.Request{Batch: m.Batch, Vendor: m.Vendor, Upstream: m.Upstream, Use: m.Use, Cache: m.Cache, Version: m.Version, Generated: m.started}
-	for i := range m.Bases {
-		request.Bases = append(request.Bases, port.Base{Base: m.Bases[i].Base, Commit: m.Bases[i].Vendor.Commit})
-	}
-	var err error
-	if m.placed, err = port.Place(ctx, request); err != nil {
+	if err := m.fit(ctx); err != nil {
 		return err
 	}
-	m.report.Warnings = append(m.report.Warnings, m.placed.Report.Warnings...)
 	errs := make([]error, len(m.Bases))
 	m.bases = make([]*base, len(m.Bases))
 	var wg sync.WaitGroup
@@ -115,6 +108,20 @@ func (m *matrix) plan(ctx context.Context) error {
 	}
 	m.order()
 	return m.choose()
+}
+
+// fit finds out which items of the batch fit which base, with what before them.
+func (m *matrix) fit(ctx context.Context) (err error) {
+	m.event(Event{Kind: "run", State: "placing"})
+	request := port.Request{Batch: m.Batch, Vendor: m.Vendor, Upstream: m.Upstream, Use: m.Use, Cache: m.Cache, Version: m.Version, Generated: m.started}
+	for i := range m.Bases {
+		request.Bases = append(request.Bases, port.Base{Base: m.Bases[i].Base, Commit: m.Bases[i].Vendor.Commit})
+	}
+	if m.placed, err = port.Place(ctx, request); err != nil {
+		return err
+	}
+	m.report.Warnings = append(m.report.Warnings, m.placed.Report.Warnings...)
+	return nil
 }
 
 // prepare compiles a base, assesses the batch on it, and learns what it shipped.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"lpready/analyze"
 	"lpready/analyze/factor"
@@ -28,7 +29,7 @@ func (m *matrix) ship(ctx context.Context, b *base) error {
 	if p.Built, err = m.store(ctx, func(w io.Writer) error { return b.built.Export(ctx, w) }); err != nil {
 		return err
 	}
-	if p.Source, err = m.store(ctx, func(w io.Writer) error { return bundle.Write(ctx, w, b.Tree, ".") }); err != nil {
+	if p.Source, err = m.store(ctx, func(w io.Writer) error { return bundle.Write(ctx, w, b.Tree, nil, ".") }); err != nil {
 		return err
 	}
 	if b.Symbols != "" {
@@ -81,11 +82,16 @@ func (m *matrix) prove(b *base) func(context.Context, analyze.Trial) (*factor.Pr
 		return m.prober.Prove
 	}
 	return func(ctx context.Context, t analyze.Trial) (*factor.Proof, error) {
-		a, err := m.send(ctx, b, &task{Base: b.parcel, Before: filesOf(t.Before), After: filesOf(t.After)}, func(who, what string) {
+		// Elsewhere payloads stand on others, or it is not known whether there will be one.
+		whole := m.Grouping == Separate && m.Classes == nil && (len(m.XSAs) == 0 || slices.Contains(m.XSAs, t.XSA))
+		a, err := m.send(ctx, b, &task{Base: b.parcel, Before: filesOf(t.Before), After: filesOf(t.After), Whole: whole}, func(who, what string) {
 			m.event(Event{Kind: "base", State: "running", Base: b.ID, Phase: phaseAssess, Detail: fmt.Sprintf("XSA-%d: %s, %s", t.XSA, what, who)})
 		})
 		if err != nil {
 			return nil, fmt.Errorf("base %s: %w", b.ID, err)
+		}
+		if whole {
+			t.Before = nil
 		}
 		m.mu.Lock()
 		defer m.mu.Unlock()

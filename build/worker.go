@@ -8,7 +8,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"time"
 
 	"lpready/analyze/csource"
 	"lpready/build/internal/budget"
@@ -33,9 +35,9 @@ type Worker struct {
 	Memory  int64  // bytes for them all, 0 is no limit
 	Arch    []string
 
-	budget *budget.Budget
-	mu     sync.Mutex                // of source
-	source map[string]*csource.Index // by what they are stored under
+	budget  *budget.Budget
+	mu      sync.Mutex // of benches, and of who is at each
+	benches map[parcel]*bench
 }
 
 // Serve works on the tasks of all runs until the context ends, and leaves nothing of
@@ -57,7 +59,8 @@ func (w *Worker) Serve(ctx context.Context) error {
 	if err := os.Mkdir(scratch, 0o700); err != nil {
 		return err
 	}
-	w.budget, w.source = budget.New(w.Jobs, w.Memory), map[string]*csource.Index{}
+	w.budget, w.benches = budget.New(w.Jobs, w.Memory), map[parcel]*bench{}
+	defer w.clear(0)
 	needs, err := w.needs(ctx)
 	if err != nil {
 		return err
@@ -85,34 +88,39 @@ func (w *Worker) needs(ctx context.Context) (list []workers.Need, err error) {
 	return list, nil
 }
 
+// A job is a task that is being done, at a bench and in a folder of its own.
+type job struct {
+	*task
+	*bench
+	own *probe.Prober // of the bench's base
+	dir string
+	say func(string)
+}
+
 // do does one task. An error is the machine's: another worker may do better.
 func (w *Worker) do(ctx context.Context, input []byte, say func(string)) ([]byte, error) {
-	var t task
-	if err := decode(input, &t); err != nil {
+	j := &job{task: &task{}, say: say}
+	if err := decode(input, j.task); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(filepath.Join(w.Work, scratchDir), "task-")
-	if err != nil {
+	var err error
+	if j.dir, err = os.MkdirTemp(filepath.Join(w.Work, scratchDir), "task-"); err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	b, err := w.open(ctx, &t.Base, say)
-	if err != nil {
+	defer os.RemoveAll(j.dir)
+	if j.bench, err = w.sit(ctx, j.Base, say); err != nil {
 		return nil, err
 	}
-	b.prober, err = probe.New(dir)
-	if err != nil {
-		return nil, errors.Join(err, b.built.Close())
+	defer w.leave(j.bench)
+	if j.own, err = j.prober.Apart(j.dir); err != nil {
+		return nil, err
 	}
-	defer b.prober.Close()
-	if err := b.prober.Add(t.Base.ID, t.Base.Xen, b.built, b.shipped, ""); err != nil {
-		return nil, errors.Join(err, b.built.Close())
-	}
+	defer j.own.Close()
 	var a *answer
-	if t.Order == nil {
-		a, err = w.prove(ctx, b, &t, dir, say)
+	if j.Order == nil {
+		a, err = w.prove(ctx, j)
 	} else {
-		a, err = w.make(ctx, b, &t, dir, say)
+		a, err = w.make(ctx, j)
 	}
 	if err != nil {
 		return nil, err
@@ -120,30 +128,102 @@ func (w *Worker) do(ctx context.Context, input []byte, say func(string)) ([]byte
 	return encode(a)
 }
 
-// A bench is a base on the machine of a worker, for one task.
+// A bench is a base that is open on the machine of a worker, with nothing of a patch. It
+// stays for later tasks.
 type bench struct {
+	opening sync.Mutex    // of what follows
+	prober  *probe.Prober // which is asked nothing itself; nil until the bench is open
 	built   *kbuild.Base
 	index   *csource.Index
-	symbols string // file; empty where they were not shipped
-	shipped []byte // its content
-	prober  *probe.Prober
+	symbols string // file of the shipped ones; empty where they are not at hand
+	held    []*lock.Lock
+
+	tasks int // at work on it
+	used  time.Time
 }
 
-// open fetches what is not here yet of a base, once for all workers of a machine.
-func (w *Worker) open(ctx context.Context, p *parcel, say func(string)) (*bench, error) {
-	b := &bench{}
-	source, err := w.fetched(ctx, p.Source, func(dir string) error {
+// openBases is how many bases stay open without a task, some 100 MB each.
+const openBases = 4
+
+// sit takes a place at the bench of a base, which the first to come opens.
+func (w *Worker) sit(ctx context.Context, p parcel, say func(string)) (*bench, error) {
+	w.mu.Lock()
+	b := w.benches[p]
+	if b == nil {
+		b = &bench{}
+		w.benches[p] = b
+	}
+	b.tasks++
+	w.mu.Unlock()
+	b.opening.Lock()
+	defer b.opening.Unlock()
+	if b.prober != nil {
+		return b, nil
+	}
+	if err := w.open(ctx, b, &p, say); err != nil {
+		err = errors.Join(err, b.close())
+		w.leave(b)
+		return nil, err
+	}
+	return b, nil
+}
+
+// leave gives the place up.
+func (w *Worker) leave(b *bench) {
+	w.mu.Lock()
+	b.tasks--
+	b.used = time.Now()
+	w.mu.Unlock()
+	w.clear(openBases)
+}
+
+// clear closes the benches at which nobody works, but for as many as are to stay, those
+// that were used last.
+func (w *Worker) clear(stay int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var free []parcel
+	for p, b := range w.benches {
+		if b.tasks == 0 {
+			free = append(free, p)
+		}
+	}
+	slices.SortFunc(free, func(p, q parcel) int { return w.benches[q].used.Compare(w.benches[p].used) })
+	for _, p := range free[min(stay, len(free)):] {
+		w.benches[p].close() // what it lets go of was only read
+		delete(w.benches, p)
+	}
+}
+
+func (b *bench) close() error {
+	var errs []error
+	if b.prober != nil {
+		errs = append(errs, b.prober.Close())
+	}
+	for _, held := range b.held {
+		errs = append(errs, held.Release())
+	}
+	b.prober, b.held = nil, nil
+	return errors.Join(errs...)
+}
+
+// open fetches what is not here yet of a base, once for all workers of a machine, and
+// reads it.
+func (w *Worker) open(ctx context.Context, b *bench, p *parcel, say func(string)) error {
+	source, err := w.fetched(ctx, b, p.Source, func(dir string) error {
 		say("fetching the source of the base")
 		return w.unbundle(ctx, p.Source, dir)
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if b.index, err = w.index(ctx, p.Source, source); err != nil {
-		return nil, err
+	// In memory, since a cache on the disk would hold what was read of patches, too.
+	if b.index, err = csource.Open(ctx, os.DirFS(source), csource.Options{}); err != nil {
+		return err
 	}
+	var shipped []byte
 	if p.Symbols != "" {
-		dir, err := w.fetched(ctx, p.Symbols, func(dir string) error {
+		dir, err := w.fetched(ctx, b, p.Symbols, func(dir string) error {
 			f, err := os.OpenFile(filepath.Join(dir, "xen-syms"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 			if err != nil {
 				return err
@@ -151,24 +231,37 @@ func (w *Worker) open(ctx context.Context, p *parcel, say func(string)) (*bench,
 			return errors.Join(w.Conn.Get(ctx, p.Symbols, f), f.Close())
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		b.symbols = filepath.Join(dir, "xen-syms")
-		if b.shipped, err = os.ReadFile(b.symbols); err != nil {
-			return nil, err
+		if shipped, err = os.ReadFile(b.symbols); err != nil {
+			return err
 		}
 	}
 	req := kbuild.Request{Arch: p.Arch, Compiler: p.Compiler, Cross: w.Cross, Cache: w.Cache, Budget: w.budget}
-	b.built, err = kbuild.Import(ctx, p.Key, req, func(to io.Writer) error {
+	if b.built, err = kbuild.Import(ctx, p.Key, req, func(to io.Writer) error {
 		say("fetching the compiled base")
 		return w.Conn.Get(ctx, p.Built, to)
-	})
-	return b, err
+	}); err != nil {
+		return err
+	}
+	prober, err := probe.New(filepath.Join(w.Work, scratchDir))
+	if err != nil {
+		return errors.Join(err, b.built.Close())
+	}
+	if err := prober.Add(p.ID, p.Xen, b.built, shipped, ""); err != nil {
+		return errors.Join(err, prober.Close(), b.built.Close())
+	}
+	b.prober = prober
+	return nil
 }
 
-// fetched gives the folder of the cache with something that is stored, and has it
-// filled where it is not there.
-func (w *Worker) fetched(ctx context.Context, name string, fill func(dir string) error) (string, error) {
+// keepFetched is how many sources and tables of symbols a cache holds.
+const keepFetched = 24
+
+// fetched gives the folder of the cache with something that is stored, which stays while
+// the bench does, and has it filled where it is not there.
+func (w *Worker) fetched(ctx context.Context, b *bench, name string, fill func(dir string) error) (string, error) {
 	if name == "" || !filepath.IsLocal(name) || name != filepath.Base(name) {
 		return "", fmt.Errorf("stored as %q: expected a name", name)
 	}
@@ -177,25 +270,22 @@ func (w *Worker) fetched(ctx context.Context, name string, fill func(dir string)
 		return "", err
 	}
 	dir := filepath.Join(store, name)
-	held, err := lock.Wait(ctx, dir+".lock", true)
+	cached := lock.Entry{Path: dir, Whole: func() bool { return exists(dir) }, Fill: func(*lock.Lock) error {
+		aside := dir + ".new"
+		if err := errors.Join(os.RemoveAll(aside), os.Mkdir(aside, 0o700)); err != nil {
+			return err
+		}
+		if err := fill(aside); err != nil {
+			return errors.Join(err, os.RemoveAll(aside))
+		}
+		return os.Rename(aside, dir)
+	}}
+	held, err := cached.Use(ctx, keepFetched)
 	if err != nil {
 		return "", err
 	}
-	defer held.Release()
-	if exists(dir) {
-		return dir, nil
-	}
-	aside := dir + ".new"
-	if err := os.RemoveAll(aside); err != nil {
-		return "", err
-	}
-	if err := os.Mkdir(aside, 0o700); err != nil {
-		return "", err
-	}
-	if err := fill(aside); err != nil {
-		return "", errors.Join(err, os.RemoveAll(aside))
-	}
-	return dir, os.Rename(aside, dir)
+	b.held = append(b.held, held)
+	return dir, nil
 }
 
 // unbundle opens a bundle that is stored in a folder.
@@ -203,26 +293,11 @@ func (w *Worker) unbundle(ctx context.Context, name, dir string) error {
 	return bundle.Pipe(func(to io.Writer) error { return w.Conn.Get(ctx, name, to) }, func(r io.Reader) error { return bundle.Read(ctx, r, dir, nil) })
 }
 
-// index is that of a source, which is kept: in memory, since a cache on the disk would
-// hold what was read of patches, too.
-func (w *Worker) index(ctx context.Context, name, dir string) (*csource.Index, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.source[name] == nil {
-		index, err := csource.Open(ctx, os.DirFS(dir), csource.Options{})
-		if err != nil {
-			return nil, err
-		}
-		w.source[name] = index
-	}
-	return w.source[name], nil
-}
-
 // prove compiles and compares a cell, and stores its objects for its payload.
-func (w *Worker) prove(ctx context.Context, b *bench, t *task, dir string, say func(string)) (*answer, error) {
-	say("compiling before and after")
-	trial := t.trial(b.index)
-	proof, err := b.prober.Prove(ctx, trial)
+func (w *Worker) prove(ctx context.Context, j *job) (*answer, error) {
+	j.say("compiling before and after")
+	trial := j.trial(j.index)
+	proof, err := j.own.Prove(ctx, trial)
 	if err != nil {
 		return nil, err
 	}
@@ -230,19 +305,29 @@ func (w *Worker) prove(ctx context.Context, b *bench, t *task, dir string, say f
 	if proof.Failed != "" {
 		return a, nil
 	}
-	pairs := filepath.Join(dir, "pairs")
-	names, err := b.prober.Lay(ctx, trial, pairs)
+	if j.Whole {
+		trial.Before, trial.BeforeIndex = nil, j.index
+	}
+	pairs := filepath.Join(j.dir, "pairs")
+	names, err := j.own.Lay(ctx, trial, pairs)
+	if errors.As(err, new(*kbuild.FailedError)) {
+		return a, nil // that is for the payload to tell
+	}
 	if err != nil || len(names) == 0 {
 		return a, err
 	}
-	a.Objects, err = storeFile(ctx, w.Conn, dir, func(to io.Writer) error { return bundle.Write(ctx, to, os.DirFS(pairs), ".") })
+	var leave func(string) bool
+	if len(trial.Before) == 0 {
+		leave = j.own.OfBase(trial.Base, pairs)
+	}
+	a.Objects, err = storeFile(ctx, w.Conn, j.dir, func(to io.Writer) error { return bundle.Write(ctx, to, os.DirFS(pairs), leave, ".") })
 	return a, err
 }
 
 // make makes a payload. What the source, the patch or the tool is to blame for is an
 // answer, too.
-func (w *Worker) make(ctx context.Context, b *bench, t *task, dir string, say func(string)) (*answer, error) {
-	made, logs, err := w.compared(ctx, b, t, dir, say)
+func (w *Worker) make(ctx context.Context, j *job) (*answer, error) {
+	made, logs, err := w.compared(ctx, j)
 	a := &answer{Made: made}
 	if err != nil {
 		a.Failure = failure(phasePayload, err)
@@ -251,12 +336,12 @@ func (w *Worker) make(ctx context.Context, b *bench, t *task, dir string, say fu
 		}
 		var tool *lpbt.Failure
 		if errors.As(err, &tool) {
-			logs = filepath.Join(dir, failedLog)
+			logs = filepath.Join(j.dir, failedLog)
 			if err := packLogs(logs, tool.Logs); err != nil {
 				return nil, err
 			}
 		}
-	} else if a.Payload, err = os.ReadFile(filepath.Join(dir, payloadFile)); err != nil {
+	} else if a.Payload, err = os.ReadFile(filepath.Join(j.dir, payloadFile)); err != nil {
 		return nil, err
 	}
 	if logs != "" && exists(logs) {
@@ -267,36 +352,39 @@ func (w *Worker) make(ctx context.Context, b *bench, t *task, dir string, say fu
 }
 
 // compared lays the objects of a task and has the tool compare them.
-func (w *Worker) compared(ctx context.Context, b *bench, t *task, dir string, say func(string)) (*kept, string, error) {
-	pairs := filepath.Join(dir, "pairs")
-	names, err := w.pairs(ctx, b, t, pairs, say)
+func (w *Worker) compared(ctx context.Context, j *job) (*kept, string, error) {
+	pairs := filepath.Join(j.dir, "pairs")
+	names, err := w.pairs(ctx, j, pairs)
 	if err == nil {
 		err = noObjects(names)
 	}
 	if err != nil {
 		return nil, "", err
 	}
-	req, err := t.Order.request(dir, b.symbols, say)
+	req, err := j.Order.request(j.dir, j.symbols, j.say)
 	if err != nil {
 		return nil, "", err
 	}
-	built, err := compareObjects(ctx, w.budget, w.Tool, req, b.built.Symbols(), pairs, names)
+	built, err := compareObjects(ctx, w.budget, w.Tool, req, j.built.Symbols(), pairs, names)
 	if err != nil {
 		return nil, "", err
 	}
-	made, err := keepOf(built, dir)
-	return made, filepath.Join(dir, logFile), err
+	made, err := keepOf(built, j.dir)
+	return made, filepath.Join(j.dir, logFile), err
 }
 
 // pairs lays the objects of a task into a folder: those that were stored, else they are
 // compiled here.
-func (w *Worker) pairs(ctx context.Context, b *bench, t *task, dir string, say func(string)) ([]string, error) {
-	if t.Objects != "" {
-		say("fetching the objects")
+func (w *Worker) pairs(ctx context.Context, j *job, dir string) ([]string, error) {
+	if j.Objects != "" {
+		j.say("fetching the objects")
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return nil, err
 		}
-		err := w.unbundle(ctx, t.Objects, dir)
+		err := w.unbundle(ctx, j.Objects, dir)
+		if err == nil && len(j.Before) == 0 {
+			err = j.own.AddBase(j.Base.ID, dir)
+		}
 		if err == nil {
 			return probe.Laid(dir)
 		}
@@ -304,6 +392,6 @@ func (w *Worker) pairs(ctx context.Context, b *bench, t *task, dir string, say f
 			return nil, err
 		}
 	}
-	say("compiling before and after")
-	return b.prober.Lay(ctx, t.trial(b.index), dir)
+	j.say("compiling before and after")
+	return j.own.Lay(ctx, j.trial(j.index), dir)
 }

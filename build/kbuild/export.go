@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"lpready/analyze/csource"
 	"lpready/build/internal/bundle"
 	"lpready/build/internal/lock"
 )
@@ -21,13 +22,26 @@ import (
 const treeDir = "tree"
 
 // Export writes a compiled base for another machine: a line that says what it is, and
-// a bundle of the tree and the log.
+// a bundle of the tree and the log. What make linked of objects, but for xen-syms, is left
+// out: nothing is compiled of it, and where make is called again it links it again.
 func (b *Base) Export(ctx context.Context, w io.Writer) error {
 	m := marker{Key: b.Key, Compiler: b.Compiler, Objects: len(b.Units), Seconds: b.Took.Seconds(), Warnings: b.Warnings, Dir: b.Dir}
 	if err := json.NewEncoder(w).Encode(&m); err != nil {
 		return err
 	}
-	return bundle.Write(ctx, w, os.DirFS(filepath.Dir(b.Dir)), treeDir, logName)
+	return bundle.Write(ctx, w, os.DirFS(filepath.Dir(b.Dir)), linked, treeDir, logName)
+}
+
+// linked tells whether a file of an entry is one that Export leaves out.
+func linked(name string) bool {
+	dir, base := path.Split(name)
+	switch base {
+	case "built_in.o":
+		return true
+	case "prelink.o", "xen", "xen.gz", "xen.efi":
+		return dir == treeDir+"/"+csource.Root+"/"
+	}
+	return false
 }
 
 // An OtherCompilerError is a base that was compiled elsewhere with a compiler that this

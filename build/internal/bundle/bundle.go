@@ -23,8 +23,9 @@ const (
 	maxText  = 256 << 20 // of a file that is edited
 )
 
-// Write packs what lies below some names.
-func Write(ctx context.Context, w io.Writer, from fs.FS, names ...string) error {
+// Write packs what lies below some names, without the files that leave says; it may be
+// nil.
+func Write(ctx context.Context, w io.Writer, from fs.FS, leave func(name string) bool, names ...string) error {
 	packed, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest))
 	if err != nil {
 		return err
@@ -34,6 +35,9 @@ func Write(ctx context.Context, w io.Writer, from fs.FS, names ...string) error 
 		err := fs.WalkDir(from, root, func(name string, d fs.DirEntry, err error) error {
 			if err = errors.Join(err, ctx.Err()); err != nil || name == "." {
 				return err
+			}
+			if leave != nil && !d.IsDir() && leave(name) {
+				return nil
 			}
 			return add(archive, from, name, d)
 		})

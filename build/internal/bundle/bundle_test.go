@@ -41,7 +41,8 @@ func packed(t testing.TB, headers ...*tar.Header) []byte {
 func TestRound(t *testing.T) {
 	from, to := t.TempDir(), t.TempDir()
 	if err := errors.Join(os.MkdirAll(filepath.Join(from, "a", "b"), 0o700), os.WriteFile(filepath.Join(from, "a", "b", "x.cmd"), []byte("cc /from/x"), 0o600),
-		os.WriteFile(filepath.Join(from, "a", "run"), []byte("/from"), 0o700), os.Symlink("b/x.cmd", filepath.Join(from, "a", "link"))); err != nil {
+		os.WriteFile(filepath.Join(from, "a", "run"), []byte("/from"), 0o700),
+		os.WriteFile(filepath.Join(from, "a", "left"), nil, 0o600), os.Symlink("b/x.cmd", filepath.Join(from, "a", "link"))); err != nil {
 		t.Fatal(err)
 	}
 	at := time.Unix(1_700_000_000, 123_456_789)
@@ -50,11 +51,15 @@ func TestRound(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	leave := func(name string) bool { return name == "a/left" }
 	edit := &Edit{Of: func(name string) bool { return strings.HasSuffix(name, ".cmd") },
 		Text: func(text []byte) []byte { return bytes.ReplaceAll(text, []byte("/from"), []byte("/to")) }, Link: func(target string) string { return target }}
-	err := Pipe(func(w io.Writer) error { return Write(t.Context(), w, os.DirFS(from), "a") }, func(r io.Reader) error { return Read(t.Context(), r, to, edit) })
+	err := Pipe(func(w io.Writer) error { return Write(t.Context(), w, os.DirFS(from), leave, "a") }, func(r io.Reader) error { return Read(t.Context(), r, to, edit) })
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(to, "a", "left")); err == nil {
+		t.Error("what was to be left is there")
 	}
 	for name, want := range map[string]string{"a/b/x.cmd": "cc /to/x", "a/link": "cc /to/x", "a/run": "/from"} {
 		if data, err := os.ReadFile(filepath.Join(to, name)); err != nil || string(data) != want {
