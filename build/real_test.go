@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,20 +37,13 @@ func realRequest(t testing.TB, cache string) Request {
 	dir := truth.Env(t, "LPREADY_XEN_TREE", "Debian's Xen 4.17.5+72")
 	shipped := readFile(t, truth.Env(t, "LPREADY_XEN_CONFIG", "the .config in its package"))
 	corpus := truth.Shared(t, "corpus")
-	series := t.TempDir()
-	var list []string
+	var commits []string
 	for _, prefix := range []string{"0001-", "0007-", "0015-"} {
 		found, err := filepath.Glob(filepath.Join(corpus, "other", prefix+"*.patch"))
 		if err != nil || len(found) != 1 {
 			t.Fatalf("%s: %q, %v", prefix, found, err)
 		}
-		list = append(list, filepath.Base(found[0]))
-		if err := os.WriteFile(filepath.Join(series, filepath.Base(found[0])), readFile(t, found[0]), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.WriteFile(filepath.Join(series, "series"), []byte(strings.Join(list, "\n")+"\n"), 0o600); err != nil {
-		t.Fatal(err)
+		commits = append(commits, filepath.Join("other", filepath.Base(found[0])))
 	}
 	r := Request{Vendor: "debian", Grouping: Separate, Mode: Shared, Tool: tool, Work: filepath.Join(t.TempDir(), "work"), Cache: cache, Version: "test",
 		Now: time.Now, Event: func(e Event) {
@@ -69,29 +63,47 @@ func realRequest(t testing.TB, cache string) Request {
 	if r.Batch, err = advisory.Read(t.Context(), paths, advisory.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, b := range []struct {
-		id      string
-		source  vendors.Source
-		config  []byte
-		symbols string
-	}{
-		{"shipped", vendors.Source{Dir: dir}, shipped, truth.Env(t, "LPREADY_SYMS_SHIPPED", "the shipped xen-syms")},
-		{"no-shadow", vendors.Source{Dir: dir}, readFile(t, truth.Shared(t, "truth", "older", "xen.config")), ""},
-		{"newer", vendors.Source{Dir: dir, Series: series}, shipped, ""},
-	} {
-		config, err := csource.ParseConfig(b.id, strings.NewReader(string(b.config)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		source, err := tree.Open(t.Context(), b.source, tree.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { source.Close() })
-		r.Bases = append(r.Bases, Base{Base: analyze.Base{ID: b.id, Xen: "4.17", Arch: "x86", Tree: source, Config: config},
-			Vendor: &vendors.Base{ID: b.id, Xen: "4.17", Arch: "x86_64", Commit: "01140da4e8babe1e79d845b9117c1f9e6a057d0a"}, Source: b.source, Config: b.config, Symbols: b.symbols})
+	r.Bases = []Base{
+		realBase(t, "shipped", vendors.Source{Dir: dir}, shipped),
+		realBase(t, "no-shadow", vendors.Source{Dir: dir}, readFile(t, truth.Shared(t, "truth", "older", "xen.config"))),
+		realBase(t, "newer", vendors.Source{Dir: dir, Series: seriesOf(t, commits)}, shipped),
 	}
+	r.Bases[0].Symbols = truth.Env(t, "LPREADY_SYMS_SHIPPED", "the shipped xen-syms")
 	return r
+}
+
+func realBase(t testing.TB, id string, from vendors.Source, config []byte) Base {
+	t.Helper()
+	parsed, err := csource.ParseConfig(id, bytes.NewReader(config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := tree.Open(t.Context(), from, tree.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { source.Close() })
+	return Base{Base: analyze.Base{ID: id, Xen: "4.17", Arch: "x86", Tree: source, Config: parsed}, Source: from, Config: config,
+		Vendor: &vendors.Base{ID: id, Xen: "4.17", Arch: "x86_64", Commit: "01140da4e8babe1e79d845b9117c1f9e6a057d0a"}}
+}
+
+// seriesOf makes a folder with a series of patches of the corpus.
+func seriesOf(t testing.TB, patches []string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range patches {
+		to := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to, readFile(t, truth.Shared(t, "corpus", name)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "series"), []byte(strings.Join(patches, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func readFile(t testing.TB, name string) []byte {
@@ -103,20 +115,35 @@ func readFile(t testing.TB, name string) []byte {
 	return data
 }
 
-// TestModes builds six XSAs of the corpus for the shipped base in both modes: the same
-// content, and the functions of the truth. The tool's own builds take some three
-// minutes for each on two idle processors, so that it only runs where it is asked for.
+// TestModes builds six XSAs of the corpus in both modes, each on the state for which the
+// truth has its functions: Debian's source with what comes before it in the corpus'
+// series, and the .config of the truth. Both payloads must hold the same, and those
+// functions. A base and the tool's own builds take some five minutes for each on two idle
+// processors, so that it only runs where it is asked for.
 func TestModes(t *testing.T) {
 	truth.Env(t, "LPREADY_MODES", "anything, for half an hour of time")
 	r := realRequest(t, filepath.Join(truth.Env(t, "LPREADY_XEN_CACHE", "folder for what is compiled"), "lpready"))
-	r.Bases, r.XSAs = r.Bases[:1], []int{477, 480, 486, 488, 491, 492}
-	report, err := Run(t.Context(), r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkTruth(t, report)
-	if _, done, all := faithfulLoop(t, r, report, 0); done != len(r.XSAs) || all != done {
-		t.Errorf("%d of %d cells in the mode faithful, expected %d", done, all, len(r.XSAs))
+	series := strings.Fields(string(readFile(t, truth.Shared(t, "corpus", "series"))))
+	config := readFile(t, truth.Shared(t, "truth", "xen.config"))
+	for _, xsa := range []int{477, 480, 486, 488, 491, 492} {
+		t.Run(fmt.Sprintf("XSA-%d", xsa), func(t *testing.T) {
+			before := slices.IndexFunc(series, func(name string) bool { return strings.HasPrefix(name, fmt.Sprintf("xsa%d", xsa)) })
+			from := vendors.Source{Dir: r.Bases[0].Source.Dir, Series: seriesOf(t, series[:before])}
+			own := r
+			own.Bases, own.XSAs = []Base{realBase(t, "before", from, config)}, []int{xsa}
+			own.Work = filepath.Join(t.TempDir(), "work")
+			report, err := Run(t.Context(), own)
+			if err != nil {
+				t.Fatal(err)
+			}
+			i := slices.IndexFunc(report.Cells, func(c Cell) bool { return slices.Equal(c.XSAs, own.XSAs) })
+			if c := &report.Cells[i]; !asTruth(t, c) {
+				t.Errorf("%s: not the functions of the truth", c.ID)
+			}
+			if _, done, all := faithfulLoop(t, own, report, 0); done != 1 || all != 1 {
+				t.Errorf("%d of %d cells in the mode faithful, expected one", done, all)
+			}
+		})
 	}
 }
 
@@ -222,11 +249,12 @@ func faithfulLoop(t testing.TB, r Request, report *Report, matrix time.Duration)
 }
 
 // planned is a matrix that knows its cells and has worked on none, in the mode
-// faithful.
+// faithful. It takes over the verdicts of the run in r.Work.
 func planned(t testing.TB, r Request) *matrix {
 	t.Helper()
+	state := os.DirFS(filepath.Join(r.Work, stateDir))
 	r.Mode, r.Work, r.Event = Faithful, filepath.Join(t.TempDir(), "loop"), nil
-	if err := os.MkdirAll(r.Work, 0o700); err != nil {
+	if err := os.CopyFS(filepath.Join(r.Work, stateDir), state); err != nil {
 		t.Fatal(err)
 	}
 	m := &matrix{Request: r, budget: budget.New(r.Jobs, 0), started: time.Now(), report: &Report{}}
@@ -241,11 +269,7 @@ func planned(t testing.TB, r Request) *matrix {
 
 func compareModes(t testing.TB, id string, faithful []byte, r Request, shared *Cell, k *kept) {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(r.Work, stateDir, fileName(shared.Base), cellsDir, fileName(shared.Name), phasePayload+"-*", payloadFile))
-	if err != nil || len(found) != 1 {
-		t.Fatalf("%s: payloads %q, %v", id, found, err)
-	}
-	differences, err := lpbt.Compare(readFile(t, found[0]), faithful)
+	differences, err := lpbt.Compare(readFile(t, payloadOf(t, r.Work, shared)), faithful)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,8 +295,9 @@ func functionsOf(objects []lpbt.Object) (list []string) {
 }
 
 // checkTruth compares what was built for the shipped base with what the real differ
-// said of the same XSAs, on a tree with the patches before them: where a payload holds
-// several of those, it is another.
+// said of the same XSAs, on a tree with the patches before them: a function that two of
+// them change may be inlined otherwise there (TestModes builds on those trees). Where a
+// payload holds several it is another.
 func checkTruth(t testing.TB, r *Report) {
 	t.Helper()
 	equal := 0
@@ -281,24 +306,32 @@ func checkTruth(t testing.TB, r *Report) {
 		if c.Base != "shipped" || len(c.XSAs) != 1 || c.Status == Nothing || c.Status == LeftOut || len(c.Holds) > 0 {
 			continue
 		}
-		name := fmt.Sprintf("xsa%d-4.17.json", c.XSAs[0])
-		want := truth.Load(t, truth.Shared(t, "truth", name))
-		built := c.Payload != nil
-		if built != (want.Verdict == "builds") {
-			t.Errorf("%s: built %v, the truth says %s (%s)", c.ID, built, want.Verdict, c.Why)
-			continue
-		}
-		if !built {
-			continue
-		}
-		got, expected := functionsOf(c.Payload.Objects), slices.Sorted(slices.Values(want.Changed))
-		if slices.Equal(got, expected) {
+		if asTruth(t, c) {
 			equal++
-			continue
 		}
-		tell("%s: %d functions, the truth has %d: only here %q, only there %q", c.ID, len(got), len(expected), without(got, expected), without(expected, got))
 	}
-	tell("%d payloads of the shipped base have the functions of the truth", equal)
+	tell("%d cells of the shipped base are built or not as the truth has it, with its functions", equal)
+}
+
+// asTruth tells whether what was built of an XSA changes the functions that the real
+// differ named. Whether something can be built at all must be equal.
+func asTruth(t testing.TB, c *Cell) bool {
+	t.Helper()
+	want := truth.Load(t, truth.Shared(t, "truth", fmt.Sprintf("xsa%d-4.17.json", c.XSAs[0])))
+	built := c.Payload != nil
+	if built != (want.Verdict == "builds") {
+		t.Errorf("%s: built %v, the truth says %s (%s)", c.ID, built, want.Verdict, c.Why)
+		return false
+	}
+	if !built {
+		return true
+	}
+	got, expected := functionsOf(c.Payload.Objects), slices.Sorted(slices.Values(want.Changed))
+	if slices.Equal(got, expected) {
+		return true
+	}
+	tell("%s: %d functions, the truth has %d: only here %q, only there %q", c.ID, len(got), len(expected), without(got, expected), without(expected, got))
+	return false
 }
 
 func without(list, other []string) []string {
