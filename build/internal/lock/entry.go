@@ -3,6 +3,7 @@ package lock
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,18 +12,22 @@ import (
 )
 
 // An Entry is a folder of a cache, with what was costly to make. Its lock lies beside it
-// (NAME.lock), and the lock's time says when it was last used.
+// (NAME.lock), and the lock's time says when it was last taken. NAME.gone is one that is
+// being removed: without a lock on NAME it is what a killed run left, as is NAME.new.
 type Entry struct {
 	Path  string
-	Whole func() bool             // all of it is there
-	Fill  func(alone *Lock) error // makes it; there is nothing at Path, and nobody else looks
+	Whole func() bool             // all of it is there; it is asked while Fill is at work, too
+	Fill  func(alone *Lock) error // makes it; there is nothing at Path and Aside
 }
 
 const suffix = ".lock"
 
-// Use gives a lock on an entry that is whole, and has it filled first where it is not;
-// then those of the cache that were used longest ago go, until it holds keep. While the
-// lock is held the entry stays.
+// Aside is where Fill can make the entry, to rename it when it is whole.
+func (e *Entry) Aside() string { return e.Path + ".new" }
+
+// Use gives a lock on an entry that is whole, and has it filled first where it is not:
+// then those of the cache that were used longest ago make room, so that it holds keep and
+// those that are in use. While the lock is held the entry stays.
 func (e *Entry) Use(ctx context.Context, keep int) (*Lock, error) {
 	for {
 		shared, err := Wait(ctx, e.Path+suffix, false)
@@ -30,8 +35,7 @@ func (e *Entry) Use(ctx context.Context, keep int) (*Lock, error) {
 			return nil, err
 		}
 		if e.Whole() {
-			now := time.Now()
-			if err := os.Chtimes(shared.Name(), now, now); err != nil {
+			if err := shared.touch(); err != nil {
 				return nil, errors.Join(err, shared.Release())
 			}
 			return shared, nil
@@ -52,11 +56,32 @@ func (e *Entry) fill(ctx context.Context, keep int) error {
 	if e.Whole() {
 		return nil
 	}
-	if err := os.RemoveAll(e.Path); err != nil {
+	if err := remove(e.Path); err != nil {
 		return err
 	}
 	prune(filepath.Dir(e.Path), keep)
-	return e.Fill(alone)
+	if err := e.Fill(alone); err != nil {
+		return err
+	}
+	return alone.touch() // it is not the oldest, though its lock may have lain there
+}
+
+// touch says that what the lock stands for is used now.
+func (l *Lock) touch() error {
+	now := time.Now()
+	return os.Chtimes(l.Name(), now, now)
+}
+
+// remove takes an entry away, which must not look whole at any time until it is gone.
+func remove(path string) error {
+	gone := path + ".gone"
+	if err := errors.Join(os.RemoveAll(gone), os.RemoveAll(path+".new")); err != nil {
+		return err
+	}
+	if err := os.Rename(path, gone); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.RemoveAll(gone)
 }
 
 // prune removes the entries that were used longest ago and are not in use. What cannot
@@ -79,7 +104,7 @@ func prune(store string, keep int) {
 		if err != nil {
 			continue
 		}
-		if os.RemoveAll(strings.TrimSuffix(name, suffix)) == nil {
+		if remove(strings.TrimSuffix(name, suffix)) == nil {
 			os.Remove(name)
 		}
 		alone.Release()

@@ -39,6 +39,28 @@ func TestEntry(t *testing.T) {
 	}
 }
 
+// TestLeft removes what a run left that was killed when it made or removed an entry.
+func TestLeft(t *testing.T) {
+	filled := 0
+	e := entry(filepath.Join(t.TempDir(), "a"), &filled)
+	left := []string{e.Aside(), e.Path + ".gone"}
+	for _, name := range left {
+		if err := os.Mkdir(name, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held, err := e.Use(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Release()
+	for _, name := range left {
+		if _, err := os.Stat(name); err == nil {
+			t.Errorf("%s is still there", name)
+		}
+	}
+}
+
 // TestTogether has many use an entry that is not there yet, all at the same time: who came
 // late must not wait until the others have let go of it.
 func TestTogether(t *testing.T) {
