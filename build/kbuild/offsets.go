@@ -87,7 +87,7 @@ func (o *offsets) find(b *Base) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	o.unit.Deps = o.unit.readDeps(b.xen(), string(rule))
+	o.unit.Deps = newReader(b.xen()).deps(&o.unit, string(rule))
 	slices.Sort(o.unit.Deps)
 	return lines.Err()
 }

@@ -29,18 +29,18 @@ type Unit struct {
 
 // record reads the units that a build left in a tree.
 func record(dir string) ([]Unit, error) {
-	xen := filepath.Join(dir, csource.Root)
+	r := newReader(filepath.Join(dir, csource.Root))
 	var list []Unit
-	err := filepath.WalkDir(xen, func(name string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(r.xen, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".o.cmd") {
 			return err
 		}
-		rel, err := filepath.Rel(xen, name)
+		rel, err := filepath.Rel(r.xen, name)
 		if err != nil || foreign(filepath.ToSlash(rel)) {
 			return err
 		}
-		u, err := readCmd(xen, filepath.ToSlash(rel))
-		if err == nil && u != nil && u.there(xen) {
+		u, err := r.cmd(filepath.ToSlash(rel))
+		if err == nil && u != nil && u.there(r.xen) {
 			list = append(list, *u)
 		}
 		return err
@@ -49,7 +49,7 @@ func record(dir string) ([]Unit, error) {
 		return nil, err
 	}
 	if !slices.ContainsFunc(list, func(u Unit) bool { return path.Ext(u.Source) == ".c" }) {
-		if list, err = fromLog(dir, list); err != nil {
+		if list, err = r.fromLog(filepath.Join(filepath.Dir(dir), logName), list); err != nil {
 			return nil, err
 		}
 	}
@@ -59,6 +59,14 @@ func record(dir string) ([]Unit, error) {
 	slices.SortFunc(list, func(a, b Unit) int { return cmp.Compare(a.Object, b.Object) })
 	return slices.CompactFunc(list, func(a, b Unit) bool { return a.Object == b.Object }), nil
 }
+
+// A reader reads the record of one build.
+type reader struct {
+	xen   string              // the build's folder xen/
+	names map[string][]string // that a file was found to have, by that in the record: units share most
+}
+
+func newReader(xen string) *reader { return &reader{xen: xen, names: map[string][]string{}} }
 
 // there tells whether the unit's source is: make leaves the object and the record of
 // one that was removed.
@@ -78,10 +86,10 @@ func foreign(name string) bool {
 		strings.HasPrefix(base, "built_in") || strings.HasPrefix(base, "prelink") || strings.HasPrefix(base, "xen-syms") || strings.HasPrefix(base, "xen.")
 }
 
-// readCmd reads what Kbuild wrote about an object: the command and, from Xen 4.17
+// cmd reads what Kbuild wrote about an object: the command and, from Xen 4.17
 // on, the source and what it includes. No unit means that nothing is made there.
-func readCmd(xen, name string) (*Unit, error) {
-	data, err := os.ReadFile(filepath.Join(xen, name))
+func (r *reader) cmd(name string) (*Unit, error) {
+	data, err := os.ReadFile(filepath.Join(r.xen, name))
 	if err != nil {
 		return nil, err
 	}
@@ -102,15 +110,15 @@ func readCmd(xen, name string) (*Unit, error) {
 	for l := range strings.Lines(rest) {
 		l = strings.TrimSuffix(strings.TrimSpace(l), " \\")
 		if source, ok := strings.CutPrefix(l, "source_"+target+" := "); ok {
-			u.Deps = append(u.Deps, u.resolve(xen, source)...)
+			u.Deps = append(u.Deps, r.resolve(u, source)...)
 		} else if l != "" && !strings.ContainsAny(l, "$=:") {
-			u.Deps = append(u.Deps, u.resolve(xen, l)...)
+			u.Deps = append(u.Deps, r.resolve(u, l)...)
 		}
 	}
 	if !compiles.MatchString(u.command) {
 		return nil, nil // arch/x86/efi/buildid.o is converted from another file
 	}
-	return u, u.complete(xen)
+	return u, r.complete(u)
 }
 
 // unescape takes back what Kbuild's make-cmd did.
@@ -120,9 +128,9 @@ func unescape(command string) string {
 
 // resolve names a file as the compiler saw it and, where that is a link that the
 // build made (arch/x86/efi/boot.c), as the source has it.
-func (u *Unit) resolve(xen, name string) []string {
+func (r *reader) resolve(u *Unit, name string) []string {
 	if filepath.IsAbs(name) {
-		rel, err := filepath.Rel(xen, name)
+		rel, err := filepath.Rel(r.xen, name)
 		if err != nil {
 			return nil
 		}
@@ -133,11 +141,15 @@ func (u *Unit) resolve(xen, name string) []string {
 	if strings.HasPrefix(name, "../") {
 		return nil
 	}
-	list := []string{name}
-	if real, err := filepath.EvalSymlinks(filepath.Join(xen, name)); err == nil {
-		if rel, err := filepath.Rel(xen, real); err == nil && filepath.ToSlash(rel) != name && filepath.IsLocal(rel) {
-			list = append(list, filepath.ToSlash(rel))
+	list, ok := r.names[name]
+	if !ok {
+		list = []string{name}
+		if real, err := filepath.EvalSymlinks(filepath.Join(r.xen, name)); err == nil {
+			if rel, err := filepath.Rel(r.xen, real); err == nil && filepath.ToSlash(rel) != name && filepath.IsLocal(rel) {
+				list = append(list, filepath.ToSlash(rel))
+			}
 		}
+		r.names[name] = list
 	}
 	return list
 }
@@ -146,23 +158,23 @@ var compiles = regexp.MustCompile(` -c +(\S+\.[cS])(?: |$)`)
 
 // complete finds the source in the command, and the dependencies in the file that
 // the compiler wrote, where Kbuild has not told.
-func (u *Unit) complete(xen string) error {
+func (r *reader) complete(u *Unit) error {
 	m := compiles.FindStringSubmatch(u.command)
 	if m == nil {
 		return fmt.Errorf("%s: expected a command that compiles: %.200s", u.Object, u.command)
 	}
-	at := u.resolve(xen, m[1])
+	at := r.resolve(u, m[1])
 	if len(at) == 0 {
 		return fmt.Errorf("%s: expected a source below xen/, found %s", u.Object, m[1])
 	}
 	u.Source = at[0]
 	u.Asm = path.Ext(m[1]) == ".S"
 	if len(u.Deps) == 0 {
-		data, err := os.ReadFile(filepath.Join(xen, path.Dir(u.Object), "."+path.Base(u.Object)+".d"))
+		data, err := os.ReadFile(filepath.Join(r.xen, path.Dir(u.Object), "."+path.Base(u.Object)+".d"))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		u.Deps = u.readDeps(xen, string(data))
+		u.Deps = r.deps(u, string(data))
 	}
 	u.Deps = append(u.Deps, at...)
 	slices.Sort(u.Deps)
@@ -170,8 +182,8 @@ func (u *Unit) complete(xen string) error {
 	return nil
 }
 
-// readDeps reads a rule as gcc -MMD writes it: TARGET: FILE FILE \ ...
-func (u *Unit) readDeps(xen, rule string) (list []string) {
+// deps reads a rule as gcc -MMD writes it: TARGET: FILE FILE \ ...
+func (r *reader) deps(u *Unit, rule string) (list []string) {
 	_, files, _ := strings.Cut(rule, ":")
 	for l := range strings.Lines(files) {
 		if strings.TrimSpace(l) == "" {
@@ -181,7 +193,7 @@ func (u *Unit) readDeps(xen, rule string) (list []string) {
 			if strings.HasSuffix(name, ":") {
 				return list
 			}
-			list = append(list, u.resolve(xen, name)...)
+			list = append(list, r.resolve(u, name)...)
 		}
 	}
 	return list
@@ -191,20 +203,19 @@ var entering = regexp.MustCompile(`^make(?:\[\d+\])?: Entering directory '(.*)'`
 
 // fromLog adds the units that only make's output tells of: until Xen 4.15 the
 // commands that compile C are echoed, in the folder that make says it enters.
-func fromLog(dir string, list []Unit) ([]Unit, error) {
-	f, err := os.Open(filepath.Join(filepath.Dir(dir), logName))
+func (r *reader) fromLog(log string, list []Unit) ([]Unit, error) {
+	f, err := os.Open(log)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	xen := filepath.Join(dir, csource.Root)
 	folder := ""
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		l := lines.Text()
 		if m := entering.FindStringSubmatch(l); m != nil {
-			if folder, err = filepath.Rel(xen, m[1]); err != nil {
+			if folder, err = filepath.Rel(r.xen, m[1]); err != nil {
 				return nil, err
 			}
 			continue
@@ -215,10 +226,10 @@ func fromLog(dir string, list []Unit) ([]Unit, error) {
 		}
 		u := Unit{dir: filepath.ToSlash(folder), command: l}
 		u.Object = path.Join(u.dir, strings.TrimSuffix(m[1], path.Ext(m[1]))+".o")
-		if _, err := os.Stat(filepath.Join(xen, u.Object)); err != nil || foreign(u.Object) {
+		if _, err := os.Stat(filepath.Join(r.xen, u.Object)); err != nil || foreign(u.Object) {
 			continue
 		}
-		if err := u.complete(xen); err != nil {
+		if err := r.complete(&u); err != nil {
 			return nil, err
 		}
 		list = append(list, u)
