@@ -10,6 +10,8 @@ package budget
 import (
 	"context"
 	"runtime"
+	"sync/atomic"
+	"time"
 )
 
 // ShareBytes is the memory that one share stands for. The largest single process of
@@ -21,6 +23,7 @@ const ShareBytes = 512 << 20
 type Budget struct {
 	shares chan struct{}
 	turn   chan struct{} // of whoever collects several
+	freed  atomic.Int64  // when a share was given back while none was left, in nanoseconds
 }
 
 // New makes a budget of as many shares as jobs and memory allow, at least one. Zero
@@ -38,8 +41,14 @@ func New(jobs int, memory int64) *Budget {
 // Size is the number of shares.
 func (b *Budget) Size() int { return cap(b.shares) }
 
-// Idle tells whether a share is left.
-func (b *Budget) Idle() bool { return len(b.shares) < cap(b.shares) }
+// lull is how long a share is left when nobody is about to take it: whoever compiles much
+// gives one back and takes the next at once.
+const lull = 100 * time.Millisecond
+
+// Idle tells whether a share has been left for a while.
+func (b *Budget) Idle() bool {
+	return len(b.shares) < cap(b.shares) && time.Since(time.Unix(0, b.freed.Load())) >= lull
+}
 
 // Take waits for shares, at most all there are. The error is the context's.
 func (b *Budget) Take(ctx context.Context, n int) error {
@@ -62,6 +71,9 @@ func (b *Budget) Take(ctx context.Context, n int) error {
 
 // Give returns shares that were taken.
 func (b *Budget) Give(n int) {
+	if len(b.shares) == cap(b.shares) {
+		b.freed.Store(time.Now().UnixNano())
+	}
 	for range min(n, b.Size()) {
 		<-b.shares
 	}

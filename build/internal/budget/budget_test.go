@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func TestNew(t *testing.T) {
@@ -62,4 +63,26 @@ func TestTakeEnds(t *testing.T) {
 	if err := b.Take(t.Context(), 1); err != nil {
 		t.Fatal("a share was lost: ", err)
 	}
+}
+
+// TestIdle wants no lull between one compiler and the next.
+func TestIdle(t *testing.T) {
+	b := New(2, 0)
+	idle := func(want bool, when string) {
+		t.Helper()
+		if b.Idle() != want {
+			t.Errorf("idle %v %s, expected %v", !want, when, want)
+		}
+	}
+	idle(true, "at the beginning")
+	if err := b.Take(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	idle(false, "without a share")
+	b.Give(1)
+	idle(false, "when one has just been given back")
+	time.Sleep(lull)
+	idle(true, "when nobody took it")
+	b.Give(1)
+	idle(true, "when another came back")
 }
