@@ -71,10 +71,19 @@ func noObjects(names []string) error {
 type task struct {
 	Base          parcel
 	Before, After []file
-	Whole         bool   // to prove: its payload will hold what is changed before, too
+	Keep          keep   // to prove: objects to be stored for the payload
 	Objects       string // stored: the objects of before and after; empty where nobody has laid them
 	Order         *order // nil: the cell is to be proven
 }
+
+// keep says which objects of a cell its payload will be made of.
+type keep int
+
+const (
+	keepNone  keep = iota // it has none, or stands on something else
+	keepPair              // those of before and after
+	keepWhole             // those of the base and after: it holds what is changed before, too
+)
 
 // A parcel is a base on its way to workers.
 type parcel struct {

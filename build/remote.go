@@ -82,15 +82,14 @@ func (m *matrix) prove(b *base) func(context.Context, analyze.Trial) (*factor.Pr
 		return m.prober.Prove
 	}
 	return func(ctx context.Context, t analyze.Trial) (*factor.Proof, error) {
-		// Elsewhere payloads stand on others, or it is not known whether there will be one.
-		whole := m.Grouping == Separate && m.Classes == nil && (len(m.XSAs) == 0 || slices.Contains(m.XSAs, t.XSA))
-		a, err := m.send(ctx, b, &task{Base: b.parcel, Before: filesOf(t.Before), After: filesOf(t.After), Whole: whole}, func(who, what string) {
+		keep := m.keep(t)
+		a, err := m.send(ctx, b, &task{Base: b.parcel, Before: filesOf(t.Before), After: filesOf(t.After), Keep: keep}, func(who, what string) {
 			m.event(Event{Kind: "base", State: "running", Base: b.ID, Phase: phaseAssess, Detail: fmt.Sprintf("XSA-%d: %s, %s", t.XSA, what, who)})
 		})
 		if err != nil {
 			return nil, fmt.Errorf("base %s: %w", b.ID, err)
 		}
-		if whole {
+		if keep == keepWhole {
 			t.Before = nil
 		}
 		m.mu.Lock()
@@ -98,6 +97,20 @@ func (m *matrix) prove(b *base) func(context.Context, analyze.Trial) (*factor.Pr
 		m.laid[trialKey(t)] = a.Objects
 		return a.Proof, nil
 	}
+}
+
+// keep is what of a cell's objects will be asked for. Cumulative payloads are made of
+// others, and not all cells that are proven get a payload.
+func (m *matrix) keep(t analyze.Trial) keep {
+	switch {
+	case len(m.XSAs) > 0 && !slices.Contains(m.XSAs, t.XSA) || m.Grouping == Cumulative:
+		return keepNone
+	case m.Grouping == Stacked:
+		return keepPair
+	case m.Classes != nil && len(t.Before) > 0:
+		return keepNone // it may not be of these, and more would be compiled for it
+	}
+	return keepWhole
 }
 
 // trialKey names a trial by its content.

@@ -98,12 +98,11 @@ type job struct {
 }
 
 // do does one task. An error is the machine's: another worker may do better.
-func (w *Worker) do(ctx context.Context, input []byte, say func(string)) ([]byte, error) {
+func (w *Worker) do(ctx context.Context, input []byte, say func(string)) (output []byte, err error) {
 	j := &job{task: &task{}, say: say}
 	if err := decode(input, j.task); err != nil {
 		return nil, err
 	}
-	var err error
 	if j.dir, err = os.MkdirTemp(filepath.Join(w.Work, scratchDir), "task-"); err != nil {
 		return nil, err
 	}
@@ -111,7 +110,7 @@ func (w *Worker) do(ctx context.Context, input []byte, say func(string)) ([]byte
 	if j.bench, err = w.sit(ctx, j.Base, say); err != nil {
 		return nil, err
 	}
-	defer w.leave(j.bench)
+	defer func() { w.leave(j.Base, j.bench, err == nil) }()
 	if j.own, err = j.prober.Apart(j.dir); err != nil {
 		return nil, err
 	}
@@ -142,8 +141,11 @@ type bench struct {
 	used  time.Time
 }
 
-// openBases is how many bases stay open without a task, some 100 MB each.
-const openBases = 4
+// How many bases stay open without a task, some 100 MB each, and for how long.
+const (
+	openBases = 4
+	openFor   = 5 * time.Minute
+)
 
 // sit takes a place at the bench of a base, which the first to come opens.
 func (w *Worker) sit(ctx context.Context, p parcel, say func(string)) (*bench, error) {
@@ -162,23 +164,31 @@ func (w *Worker) sit(ctx context.Context, p parcel, say func(string)) (*bench, e
 	}
 	if err := w.open(ctx, b, &p, say); err != nil {
 		err = errors.Join(err, b.close())
-		w.leave(b)
+		w.leave(p, b, false)
 		return nil, err
 	}
 	return b, nil
 }
 
-// leave gives the place up.
-func (w *Worker) leave(b *bench) {
+// leave gives the place up. Where something went wrong the base may be to blame, and
+// nobody else comes to this bench.
+func (w *Worker) leave(p parcel, b *bench, well bool) {
 	w.mu.Lock()
 	b.tasks--
 	b.used = time.Now()
+	if !well && w.benches[p] == b {
+		delete(w.benches, p)
+	}
+	if b.tasks == 0 && w.benches[p] != b {
+		b.close() // what it lets go of was only read
+	}
 	w.mu.Unlock()
 	w.clear(openBases)
+	time.AfterFunc(openFor, func() { w.clear(openBases) })
 }
 
 // clear closes the benches at which nobody works, but for as many as are to stay, those
-// that were used last.
+// that were used last, and not long ago.
 func (w *Worker) clear(stay int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -189,9 +199,11 @@ func (w *Worker) clear(stay int) {
 		}
 	}
 	slices.SortFunc(free, func(p, q parcel) int { return w.benches[q].used.Compare(w.benches[p].used) })
-	for _, p := range free[min(stay, len(free)):] {
-		w.benches[p].close() // what it lets go of was only read
-		delete(w.benches, p)
+	for n, p := range free {
+		if b := w.benches[p]; n >= stay || time.Since(b.used) >= openFor {
+			b.close()
+			delete(w.benches, p)
+		}
 	}
 }
 
@@ -270,16 +282,17 @@ func (w *Worker) fetched(ctx context.Context, b *bench, name string, fill func(d
 		return "", err
 	}
 	dir := filepath.Join(store, name)
-	cached := lock.Entry{Path: dir, Whole: func() bool { return exists(dir) }, Fill: func(*lock.Lock) error {
-		aside := dir + ".new"
-		if err := errors.Join(os.RemoveAll(aside), os.Mkdir(aside, 0o700)); err != nil {
+	cached := lock.Entry{Path: dir, Whole: func() bool { return exists(dir) }}
+	cached.Fill = func(*lock.Lock) error {
+		aside := cached.Aside()
+		if err := os.Mkdir(aside, 0o700); err != nil {
 			return err
 		}
 		if err := fill(aside); err != nil {
 			return errors.Join(err, os.RemoveAll(aside))
 		}
 		return os.Rename(aside, dir)
-	}}
+	}
 	held, err := cached.Use(ctx, keepFetched)
 	if err != nil {
 		return "", err
@@ -302,10 +315,10 @@ func (w *Worker) prove(ctx context.Context, j *job) (*answer, error) {
 		return nil, err
 	}
 	a := &answer{Proof: proof}
-	if proof.Failed != "" {
+	if proof.Failed != "" || j.Keep == keepNone {
 		return a, nil
 	}
-	if j.Whole {
+	if j.Keep == keepWhole {
 		trial.Before, trial.BeforeIndex = nil, j.index
 	}
 	pairs := filepath.Join(j.dir, "pairs")

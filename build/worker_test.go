@@ -79,6 +79,25 @@ func TestWorkersDisturbed(t *testing.T) {
 	d.check()
 }
 
+// TestBench keeps a base open after a task that went well, for a while, and never after
+// one that failed.
+func TestBench(t *testing.T) {
+	for _, c := range []struct {
+		well  bool
+		since time.Duration
+		open  bool
+	}{{true, 0, true}, {true, openFor, false}, {false, 0, false}} {
+		p, b := parcel{ID: "base"}, &bench{tasks: 1}
+		w := &Worker{benches: map[parcel]*bench{p: b}}
+		w.leave(p, b, c.well)
+		b.used = b.used.Add(-c.since)
+		w.clear(openBases)
+		if open := w.benches[p] == b; open != c.open {
+			t.Errorf("open is %v %v after a task (%v), expected %v", open, c.since, c.well, c.open)
+		}
+	}
+}
+
 // TestOtherCompiler names what a worker lacks that cannot give the same bytes.
 func TestOtherCompiler(t *testing.T) {
 	if testing.Short() {

@@ -210,8 +210,8 @@ func (y *yard) serve() *exec.Cmd {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	y.t.Fatal("the server does not come up")
-	return nil
+	y.t.Error("the server does not come up")
+	return cmd
 }
 
 // A disturbance is what happens to three workers and their server while they build.
@@ -235,6 +235,11 @@ func (y *yard) disturb(tool string, silence time.Duration) *disturbance {
 		cmd := y.process(beWorker, outwork{y.url, key, y.t.TempDir(), tool, silence})
 		d.workers[fmt.Sprintf(":%d", cmd.Process.Pid)] = cmd
 	}
+	y.t.Cleanup(func() {
+		if d.back != nil {
+			<-d.back
+		}
+	})
 	return d
 }
 
@@ -280,11 +285,17 @@ func (d *disturbance) check() {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	state := map[string]jetstream.StreamState{}
-	for info := range js.ListStreams(d.t.Context()).Info() {
-		state[info.Config.Name] = info.State
+	var tasks, results jetstream.StreamState
+	for range 50 { // a task is taken off the list after its result is there
+		state := map[string]jetstream.StreamState{}
+		for info := range js.ListStreams(d.t.Context()).Info() {
+			state[info.Config.Name] = info.State
+		}
+		if tasks, results = state["LPREADY_TASKS"], state["LPREADY_RESULTS"]; tasks.Msgs == 0 {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
 	}
-	tasks, results := state["LPREADY_TASKS"], state["LPREADY_RESULTS"]
 	if tasks.LastSeq == 0 || tasks.Msgs != 0 || results.LastSeq != tasks.LastSeq {
 		d.t.Errorf("%d tasks were queued, %d are left, %d results were taken: expected one for each, and none left", tasks.LastSeq, tasks.Msgs, results.LastSeq)
 	}

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,8 +20,8 @@ const (
 	newDir = "new"
 )
 
-// Lay compiles a cell before and after and links the objects that can differ into
-// dir/old and dir/new, by their paths relative to xen/. It gives those paths, sorted;
+// Lay compiles a cell before and after and links (or copies) the objects that can differ
+// into dir/old and dir/new, by their paths relative to xen/. It gives those paths, sorted;
 // an object may be on one side only. An error is a *kbuild.FailedError where the
 // source does not compile, else the machine's.
 func (p *Prober) Lay(ctx context.Context, t analyze.Trial, dir string) ([]string, error) {
@@ -69,17 +70,17 @@ func (p *Prober) OfBase(id, dir string) func(name string) bool {
 			return false
 		}
 		_, err := os.Lstat(NewObject(dir, object)) // else nothing would tell of it
-		return err == nil && sameFile(b.built.Object(u), filepath.Join(dir, name))
+		return err == nil && sameContent(b.built.Object(u), filepath.Join(dir, name))
 	}
 }
 
-func sameFile(one, other string) bool {
-	a, err := os.Stat(one)
+func sameContent(one, other string) bool {
+	a, err := os.ReadFile(one)
 	if err != nil {
 		return false
 	}
-	b, err := os.Stat(other)
-	return err == nil && os.SameFile(a, b)
+	b, err := os.ReadFile(other)
+	return err == nil && bytes.Equal(a, b)
 }
 
 // AddBase links the base's objects beside those of the same name after the patches, where

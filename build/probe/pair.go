@@ -175,7 +175,7 @@ func (p *pairing) addMade() {
 	slices.Sort(p.units)
 }
 
-// lay links the objects of both states into the folders old and new of dir.
+// lay links or copies the objects of both states into the folders old and new of dir.
 func (p *pairing) lay(ctx context.Context, dir string) error {
 	for _, side := range []struct {
 		name string
@@ -204,7 +204,11 @@ func link(object, to string) error {
 	if os.Link(object, to) == nil {
 		return nil // else it is on another file system
 	}
-	return os.Symlink(object, to)
+	data, err := os.ReadFile(object)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o600)
 }
 
 // make gives the paths of a state's objects, compiling what is not there.
