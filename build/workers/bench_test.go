@@ -1,8 +1,11 @@
 package workers
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -47,4 +50,36 @@ func flood(b *testing.B, c *Conn, tasks int) {
 		})
 	}
 	wg.Wait()
+}
+
+// BenchmarkStore stores and fetches 64 MiB that cannot be packed. The server and both
+// clients share this process.
+func BenchmarkStore(b *testing.B) {
+	data := make([]byte, 64<<20)
+	random := rand.NewChaCha8([32]byte{1})
+	s, key := startTest(b, ServerOptions{}), newTestKey(b)
+	from, to := connectTest(b, Options{URL: s.URL(), Key: key}), connectTest(b, Options{URL: s.URL(), Key: key})
+	put := func() string {
+		random.Read(data) // what is there is not stored again
+		name, err := from.Put(b.Context(), bytes.NewReader(data))
+		if err != nil {
+			b.Fatal(err)
+		}
+		return name
+	}
+	name := put()
+	b.Run("put", func(b *testing.B) {
+		b.SetBytes(int64(len(data)))
+		for b.Loop() {
+			put()
+		}
+	})
+	b.Run("get", func(b *testing.B) {
+		b.SetBytes(int64(len(data)))
+		for b.Loop() {
+			if err := to.Get(b.Context(), name, io.Discard); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
