@@ -19,6 +19,7 @@ import (
 	"lpready/build/kbuild"
 	"lpready/build/lpbt"
 	"lpready/build/probe"
+	"lpready/build/tree"
 	"lpready/build/workers"
 	"lpready/vendors"
 )
@@ -288,7 +289,11 @@ func (w *Worker) fetched(ctx context.Context, b *bench, name string, fill func(d
 		if err := os.Mkdir(aside, 0o700); err != nil {
 			return err
 		}
-		if err := fill(aside); err != nil {
+		err := fill(aside)
+		if err == nil {
+			err = tree.Settle(aside)
+		}
+		if err != nil {
 			return errors.Join(err, os.RemoveAll(aside))
 		}
 		return os.Rename(aside, dir)

@@ -193,8 +193,12 @@ func fill(ctx context.Context, entry, key string, source *tree.Prepared, tools *
 	return m.save(entry)
 }
 
-// save writes the marker aside and puts it in place.
+// save writes the marker aside and puts it in place, when all else of the entry is on the
+// disk.
 func (m *marker) save(entry string) error {
+	if err := tree.Settle(entry); err != nil {
+		return err
+	}
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err

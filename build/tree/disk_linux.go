@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// settle brings all that was written below a folder to the disk: one call for
+// Settle brings all that was written below a folder to the disk: one call for
 // the file system rather than one for each of thousands of files.
-func settle(dir string) error {
+func Settle(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
 		return err

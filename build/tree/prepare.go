@@ -229,7 +229,7 @@ func (s *store) fill(ctx context.Context, key string, make func(dir string) (*ma
 		err = m.save(filepath.Join(part, "manifest"))
 	}
 	if err == nil {
-		err = settle(part)
+		err = Settle(part)
 	}
 	if err == nil {
 		err = os.Rename(part, s.path(key))
